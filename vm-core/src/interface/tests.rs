@@ -136,7 +136,7 @@ proptest! {
         let mut bytes = value.encode();
         prop_assert!(check(&sample_fields(), &bytes).is_ok());
         for (at, with) in flips {
-            let at = at % bytes.len();
+            let at = at.checked_rem(bytes.len()).unwrap_or_default();
             bytes[at] ^= with;
         }
         let canonical = crate::codec::decode_exact::<Sample>(&bytes, usize::MAX).is_ok();
