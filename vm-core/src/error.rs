@@ -108,8 +108,6 @@ error_codes! {
     AddressTaken = 15, Returned, "a contract lives at this address already";
     /// An initialiser was called other than by a deployment.
     InitCalled = 16, Returned, "an initialiser runs at deployment only";
-    /// A write was tried below a view function.
-    ViewCalled = 17, Returned, "a view function's callee must be a view";
 
     /// The frame's gas is used up.
     OutOfGas = 64, Halt, "out of gas";

@@ -93,6 +93,12 @@ pub fn hash(domain: Domain, data: &[u8]) -> Hash {
     Hash(*blake3::keyed_hash(&domain.key(), data).as_bytes())
 }
 
+/// The plain blake3 digest of `data`, without a domain: what contracts ask the host for.
+#[must_use]
+pub fn blake3(data: &[u8]) -> [u8; 32] {
+    *blake3::hash(data).as_bytes()
+}
+
 /// The digest that stands for an entry's value in the trie.
 #[must_use]
 pub fn value_hash(value: &[u8]) -> Hash {

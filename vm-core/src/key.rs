@@ -203,6 +203,12 @@ impl Key {
         Self::build(KeySpace::System, &[])
     }
 
+    /// The prefix of all entries of `space`.
+    #[must_use]
+    pub fn space_prefix(space: KeySpace) -> Self {
+        Self::build(space, &[])
+    }
+
     /// The key with these bytes.
     ///
     /// # Errors
@@ -228,6 +234,31 @@ impl Key {
     pub fn as_bytes(&self) -> &[u8] {
         let (used, _) = self.bytes.split_at(usize::from(self.len).min(LEN_MAX));
         used
+    }
+
+    /// The smallest key of this length that is larger, `None` past the largest.
+    #[must_use]
+    pub fn successor(&self) -> Option<Self> {
+        let mut next = *self;
+        let (used, _) = next.bytes.split_at_mut(usize::from(self.len).min(LEN_MAX));
+        for byte in used.iter_mut().rev() {
+            *byte = byte.wrapping_add(1);
+            if *byte != 0 {
+                return Some(next);
+            }
+        }
+        None
+    }
+
+    /// The prefix of all index entries with the same contract and owner, for an owner index key.
+    #[must_use]
+    pub fn owner_prefix(&self) -> Option<Self> {
+        if self.space()? != KeySpace::Owned {
+            return None;
+        }
+        let (prefix, _) = self.as_bytes().split_at_checked(65)?;
+        let (_, parts) = prefix.split_first()?;
+        Some(Self::build(KeySpace::Owned, &[parts]))
     }
 
     /// The acquisition stamp of an owner index key.
@@ -310,8 +341,23 @@ mod tests {
         }
         let owned = Key::owned(&address, &address, stamp);
         assert_eq!(owned.stamp(), Some(stamp));
+        assert_eq!(owned.owner_prefix(), Some(Key::owned_prefix(&address, &address)));
+        assert_eq!(Key::object(&object).owner_prefix(), None);
         assert!(owned.as_bytes().starts_with(Key::owned_prefix(&address, &address).as_bytes()));
         assert!(Key::field(&object, b"x").as_bytes().starts_with(Key::fields_prefix(&object).as_bytes()));
+    }
+
+    #[test]
+    fn successors_carry_and_end() {
+        let code = |last: [u8; 2]| {
+            let mut bytes = [0xff; 33];
+            bytes[0] = b'k';
+            bytes[31..].copy_from_slice(&last);
+            Key::from_bytes(&bytes).unwrap()
+        };
+        assert_eq!(code([1, 2]).successor(), Some(code([1, 3])));
+        assert_eq!(code([1, 255]).successor(), Some(code([2, 0])));
+        assert_eq!(code([255, 255]).successor().map(|key| key.space()), Some(None));
     }
 
     #[test]

@@ -31,7 +31,7 @@ mod transaction;
 pub use block::{Block, BlockContext, Header, Mint};
 pub use error::{ErrorCode, ErrorKind, UnknownErrorCode};
 pub use gas::{FUEL_PER_GAS, Gas, GasSchedule};
-pub use hash::{Domain, HashBuilder, hash, value_hash};
+pub use hash::{Domain, HashBuilder, blake3, hash, value_hash};
 pub use id::{Address, Hash, ObjectId, ParseIdError};
 pub use key::{Key, KeyError, KeySpace, Stamp};
 pub use object::{Account, Contract, DecodeEntryError, ObjectMeta, OwnedObject, Policy, System};

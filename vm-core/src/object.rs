@@ -84,6 +84,8 @@ pub struct System {
     pub vm_version: u32,
     /// The chain's rules.
     pub params: Hash,
+    /// The sum of all balances, at most `u64::MAX` (DESIGN 10, rule 4).
+    pub supply: u64,
 }
 
 impl Encode for Stamp {
@@ -137,7 +139,7 @@ entries! {
     Contract: Contract, 64;
     ObjectMeta: Object, 81;
     OwnedObject: Owned, 33;
-    System: System, 52;
+    System: System, 60;
 }
 
 #[cfg(test)]
@@ -165,7 +167,7 @@ mod tests {
         let mut bad = owned.encode();
         bad[32] = 2;
         assert!(OwnedObject::from_entry(&bad).is_err());
-        let system = System { height: 1, time: 2, vm_version: 3, params: Hash([4; 32]) };
+        let system = System { height: 1, time: 2, vm_version: 3, params: Hash([4; 32]), supply: 5 };
         assert_eq!(system.encode().len(), System::ENCODED_LEN);
     }
 }

@@ -162,7 +162,7 @@ limits! {
     /// Bytes of one transaction.
     transaction_bytes: u32 = 524_288 in 4_096 ..= 8_388_608,
     /// Gas limit of one transaction.
-    transaction_gas: u64 = 1_000_000_000 in 1_000_000 ..= 1_000_000_000_000,
+    transaction_gas: u64 = 500_000_000 in 1_000_000 ..= 1_000_000_000_000,
     /// Entries that one transaction may touch.
     transaction_entries: u32 = 65_536 in 64 ..= 1_048_576,
     /// Witness bytes that one transaction may declare.
@@ -172,7 +172,7 @@ limits! {
     /// Bytes of all transactions of one block.
     block_bytes: u32 = 8_388_608 in 4_096 ..= 268_435_456,
     /// Sum of the gas limits of a block's transactions.
-    block_gas: u64 = 10_000_000_000 in 1_000_000 ..= 10_000_000_000_000,
+    block_gas: u64 = 1_000_000_000 in 1_000_000 ..= 10_000_000_000_000,
     /// Witness bytes that one block may declare.
     block_witness_bytes: u32 = 134_217_728 in 65_536 ..= 1_073_741_824,
 }

@@ -1,1 +1,36 @@
-//! Not written yet.
+//! The state of the VM: entries under a Merkle root, what a block changes in them, and the stores that keep them.
+//!
+//! Data flows one way: a [`View`] (state after a block) is read through a [`Journal`] (what the running block
+//! writes, with checkpoints); the journal becomes a sorted [`ChangeSet`]; the [`Trie`] turns that into the next
+//! root; a [`BlockCommit`] carries all of it into a [`Store`] in one durable transaction.
+//!
+//! Invariants:
+//! - the root is a pure function of the set of entries, whatever order they came in;
+//! - a read that fails is a [`ReadError`], never an absent entry;
+//! - the owner index always equals the objects' metadata.
+//!
+//! Deliberately not here: gas, frames, contracts' rights. They are vm-host's.
+
+#![no_std]
+
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+mod error;
+mod genesis;
+mod journal;
+mod objects;
+mod store;
+mod trie;
+mod view;
+
+pub use error::{NodeFailure, ReadError};
+pub use genesis::{Genesis, GenesisError};
+pub use journal::{Checkpoint, Footprint, Journal, RangeRead};
+pub use objects::StateReader;
+pub use store::{CommitError, MemoryStore, Store};
+#[cfg(feature = "redb")]
+pub use store::{OpenError, RedbStore};
+pub use trie::{Trie, TrieBuilder, TrieError, index_root, transactions_root};
+pub use view::{BlockCommit, ChangeSet, Value, View};

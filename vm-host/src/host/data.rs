@@ -1,0 +1,134 @@
+//! Fields of objects (R31), and digests.
+
+use alloc::vec::Vec;
+use vm_core::{ErrorCode, Key, ObjectId};
+use vm_state::Value;
+
+use super::HostCall;
+use crate::error::{Answer, Fault};
+use crate::trace::Change;
+
+/// The longest field name that any parameters allow: names are copied to the stack.
+const NAME_MAX: usize = 256;
+
+impl HostCall<'_> {
+    /// Checks a field name and returns where it stands. Too short or long is a returned error.
+    fn field_name(&mut self, name: u32, name_len: u32) -> Answer<smallvec::SmallVec<[u8; 64]>> {
+        let limit = self.session().limits().field_name_bytes;
+        if name_len == 0 || name_len > limit {
+            return Err(Fault::Code(ErrorCode::FieldNameSize));
+        }
+        debug_assert!(usize::try_from(limit).is_ok_and(|limit| limit <= NAME_MAX));
+        Ok(smallvec::SmallVec::from_slice(self.slice(name, name_len)?))
+    }
+
+    /// Counts bytes of values that moved, for [`Resources`](crate::Resources).
+    fn count_read(&mut self, bytes: usize) {
+        let resources = &mut self.session().running.resources;
+        resources.bytes_read = resources.bytes_read.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+    }
+}
+
+pub(super) fn field_get(
+    call: &mut HostCall<'_>,
+    object: u32,
+    name: u32,
+    name_len: u32,
+    out: u32,
+    cap: u32,
+) -> Answer<u32> {
+    let name = call.field_name(name, name_len)?;
+    let entry = call.handle(object)?;
+    call.resolve(&entry)?;
+    let key = Key::field(&entry.id, &name);
+    let first_touch = !call.session().journal.is_touched(&key);
+    call.charge_touch(&key)?;
+    let session = call.session();
+    let (read_byte, touch_byte) = (session.gas().field_get_byte, session.gas().touch_byte);
+    // Cloned, since the frame's memory and the journal are reached through the same store; values are short.
+    let found = session.journal.get(&key)?.cloned();
+    let value = found.ok_or(Fault::Code(ErrorCode::FieldNotFound))?;
+    if first_touch {
+        call.charge_each(touch_byte, value.len())?;
+    }
+    let len = u32::try_from(value.len()).unwrap_or(u32::MAX);
+    if len > cap {
+        return Ok(len);
+    }
+    call.charge_each(read_byte, value.len())?;
+    call.write(out, &value)?;
+    call.count_read(value.len());
+    call.observe(|_| Some(Change::FieldRead { object: entry.id, name: name.to_vec() }));
+    Ok(len)
+}
+
+pub(super) fn field_set(
+    call: &mut HostCall<'_>,
+    object: u32,
+    name: u32,
+    name_len: u32,
+    data: u32,
+    data_len: u32,
+) -> Answer<u32> {
+    let name = call.field_name(name, name_len)?;
+    if data_len > call.session().limits().field_value_bytes {
+        return Err(Fault::Code(ErrorCode::ValueSize));
+    }
+    call.check_out(data, data_len)?;
+    let id = writable(call, object)?;
+    let bytes = name.len().saturating_add(usize::try_from(data_len).unwrap_or(usize::MAX));
+    let byte = call.session().gas().field_set_byte;
+    call.charge_each(byte, bytes)?;
+    let key = Key::field(&id, &name);
+    call.charge_write(&key)?;
+    let value = Value::from_slice(call.slice(data, data_len)?);
+    let written = u64::from(data_len);
+    let resources = &mut call.session().running.resources;
+    resources.bytes_written = resources.bytes_written.saturating_add(written);
+    replace(call, id, &name, &key, Some(value))
+}
+
+pub(super) fn field_remove(call: &mut HostCall<'_>, object: u32, name: u32, name_len: u32) -> Answer<u32> {
+    let name = call.field_name(name, name_len)?;
+    let id = writable(call, object)?;
+    let byte = call.session().gas().field_set_byte;
+    call.charge_each(byte, name.len())?;
+    let key = Key::field(&id, &name);
+    call.charge_write(&key)?;
+    if call.session().journal.get(&key)?.is_none() {
+        return Err(Fault::Code(ErrorCode::FieldNotFound));
+    }
+    replace(call, id, &name, &key, None)
+}
+
+/// The object of the handle, if the sender may write it.
+fn writable(call: &mut HostCall<'_>, object: u32) -> Answer<ObjectId> {
+    let entry = call.handle(object)?;
+    let meta = call.resolve(&entry)?;
+    call.permit(&entry.id, &meta)?;
+    Ok(entry.id)
+}
+
+fn replace(
+    call: &mut HostCall<'_>,
+    object: ObjectId,
+    name: &[u8],
+    key: &Key,
+    value: Option<Value>,
+) -> Answer<u32> {
+    let after = call.session().observer.is_some().then(|| value.clone().map(|value| value.to_vec()));
+    if let Some(after) = after {
+        let before: Option<Vec<u8>> = call.session().journal.get(key)?.map(|value| value.to_vec());
+        call.change = Some(Change::FieldSet { object, name: name.to_vec(), before, after });
+    }
+    call.session().journal.set(key, value)?;
+    Ok(0)
+}
+
+pub(super) fn blake3(call: &mut HostCall<'_>, data: u32, data_len: u32, out: u32) -> Answer<()> {
+    call.check_out(data, data_len)?;
+    let byte = call.session().gas().blake3_byte;
+    call.charge_each(byte, usize::try_from(data_len).unwrap_or(usize::MAX))?;
+    let digest = vm_core::blake3(call.slice(data, data_len)?);
+    call.write(out, &digest)
+}

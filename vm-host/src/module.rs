@@ -1,0 +1,8 @@
+//! Modules: what a contract's wasm may contain, and the cache of what the engine made of it.
+
+mod cache;
+mod engine;
+mod validate;
+
+pub(crate) use cache::{ModuleCache, Prepared};
+pub use validate::{ModuleError, ModuleInfo, validate_module};

@@ -1,0 +1,303 @@
+//! The life of a transaction: checks, fee, nonce, execution, refunds, receipt (DESIGN sections 2 and 10).
+
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use parity_scale_codec::Encode;
+use vm_core::{
+    Account, Address, CodeSource, ErrorCode, Gas, GasSchedule, Hash, Key, Limits, Payload, Receipt, Status,
+    Transaction,
+};
+use vm_state::{Footprint, NodeFailure, ReadError};
+
+use crate::block::Executed;
+use crate::error::{BlockError, Fault, Invalid, InvalidTransaction};
+use crate::executor::{Done, Meter, execute};
+use crate::frame::{CallRequest, FrameEnd, Target};
+use crate::host::move_balance;
+use crate::module::{ModuleCache, validate_module};
+use crate::session::{Running, Session};
+use crate::trace::{FrameEnter, FrameExit, FrameKind, TraceLevel, Tracer};
+
+/// What any transaction of `bytes` bytes costs before it does anything.
+pub(crate) fn intrinsic_gas(gas: &GasSchedule, bytes: u64) -> u64 {
+    gas.tx_base.saturating_add(gas.tx_byte.saturating_mul(bytes))
+}
+
+/// Checks what does not depend on the state; returns the intrinsic gas.
+fn check_envelope(tx: &Transaction, limits: &Limits, gas: &GasSchedule) -> Result<u64, InvalidTransaction> {
+    let bytes = u64::try_from(tx.encoded_size()).unwrap_or(u64::MAX);
+    if bytes > limits.transaction_bytes.into() {
+        return Err(InvalidTransaction::TooLong { found: bytes, limit: limits.transaction_bytes });
+    }
+    if tx.nonce == u64::MAX {
+        return Err(InvalidTransaction::NonceExhausted);
+    }
+    let limit = limits.transaction_gas.min(Gas::MAX.0);
+    if tx.gas_limit > limit {
+        return Err(InvalidTransaction::GasLimit { found: tx.gas_limit, limit });
+    }
+    let intrinsic = intrinsic_gas(gas, bytes);
+    if tx.gas_limit < intrinsic {
+        return Err(InvalidTransaction::IntrinsicGas { found: tx.gas_limit, intrinsic });
+    }
+    Ok(intrinsic)
+}
+
+/// Checks what depends on the sender's account; returns the largest fee.
+fn check_sender(tx: &Transaction, account: &Account) -> Result<u64, InvalidTransaction> {
+    if tx.nonce != account.nonce {
+        return Err(InvalidTransaction::Nonce { expected: account.nonce, found: tx.nonce });
+    }
+    let fee = u128::from(tx.gas_limit).saturating_mul(tx.gas_price.into());
+    let short = InvalidTransaction::Fee { fee, balance: account.balance };
+    u64::try_from(fee).ok().filter(|fee| *fee <= account.balance).ok_or(short)
+}
+
+/// A transaction that was executed, and what it leaves to its block.
+pub(crate) struct Settled {
+    pub(crate) session: Box<Session>,
+    pub(crate) executed: Executed,
+    /// The fee that it paid.
+    pub(crate) fee: u64,
+}
+
+/// Executes one transaction on the session's journal.
+pub(crate) fn execute_transaction(
+    cache: &ModuleCache,
+    mut session: Box<Session>,
+    tx: &Transaction,
+    index: u32,
+    params_hash: &Hash,
+    trace: TraceLevel,
+) -> Result<Settled, BlockError> {
+    let invalid = |reason| Invalid::Transaction { index, reason };
+    let intrinsic = check_envelope(tx, session.limits(), session.gas()).map_err(invalid)?;
+    let account = session.journal.account(&tx.sender)?;
+    let fee_max = check_sender(tx, &account).map_err(invalid)?;
+    let broken = |what| BlockError::Failure(NodeFailure::Invariant(what));
+    let balance = account.balance.checked_sub(fee_max).ok_or(broken("the fee was checked"))?;
+    let nonce = account.nonce.checked_add(1).ok_or(broken("the nonce was checked"))?;
+    session.journal.set_account(&tx.sender, Account { nonce, balance })?;
+
+    let hash = tx.hash(params_hash);
+    session.running = Running::new(tx.sender, hash, index);
+    session.observer = Tracer::for_level(trace);
+    let fuel_limit = Gas(tx.gas_limit).to_fuel();
+    let fuel = fuel_limit.saturating_sub(Gas(intrinsic).to_fuel());
+    session.running.resources.host_fuel = Gas(intrinsic).to_fuel();
+    let done = run_payload(cache, session, tx, fuel)?;
+    settle(done, tx, hash, fuel_limit).map_err(BlockError::from)
+}
+
+/// Does what the transaction asks for, with `fuel`.
+fn run_payload(
+    cache: &ModuleCache,
+    session: Box<Session>,
+    tx: &Transaction,
+    fuel: u64,
+) -> Result<Done, ReadError> {
+    match &tx.payload {
+        Payload::Call { contract, function, args, value } => {
+            let target = Target::Call { contract: *contract, function: function.clone() };
+            let request = CallRequest { target, args: args.clone(), value: *value, fuel, address_out: None };
+            execute(cache, session, request, false)
+        }
+        Payload::Deploy { code, salt, args, value } => {
+            let target = Target::Deploy { code_hash: code.hash(), salt: *salt };
+            let request = CallRequest { target, args: args.clone(), value: *value, fuel, address_out: None };
+            match code {
+                CodeSource::Stored(_) => execute(cache, session, request, false),
+                CodeSource::Bytes(code) => deploy_bytes(cache, session, tx, code, request),
+            }
+        }
+        Payload::Transfer { to, amount } => {
+            let (to, amount) = (*to, *amount);
+            simple(session, FrameKind::Transfer, tx, to, amount, fuel, |session, meter| {
+                meter.charge(session.gas().transfer)?;
+                meter.charge(session.write_gas(&Key::account(&tx.sender)))?;
+                meter.charge(session.write_gas(&Key::account(&to)))?;
+                move_balance(session, &tx.sender, &to, amount).map_err(Refusal::from)
+            })
+        }
+        Payload::Upload { code } => {
+            simple(session, FrameKind::Upload, tx, Address::ZERO, 0, fuel, |session, meter| {
+                store_code(session, meter, code)
+            })
+        }
+    }
+}
+
+/// Stores the code first, then deploys from it; a failure of either leaves nothing behind (R63).
+fn deploy_bytes(
+    cache: &ModuleCache,
+    mut session: Box<Session>,
+    tx: &Transaction,
+    code: &[u8],
+    request: CallRequest,
+) -> Result<Done, ReadError> {
+    let checkpoint = session.checkpoint();
+    let mut meter = Meter::new(request.fuel);
+    match store_code(&mut session, &mut meter, code) {
+        Ok(()) => {
+            let spent = meter.spent();
+            session.running.resources.host_fuel = session.running.resources.host_fuel.saturating_add(spent);
+            let mut done = execute(cache, session, CallRequest { fuel: meter.left(), ..request }, false)?;
+            if !matches!(done.end, FrameEnd::Returned(_)) {
+                done.session.rollback(checkpoint);
+            }
+            Ok(done)
+        }
+        Err(refusal) => {
+            let fuel = request.fuel;
+            let contract = match request.target {
+                Target::Deploy { code_hash, salt } => Address::of_contract(&tx.sender, &salt, &code_hash),
+                Target::Call { contract, .. } => contract,
+            };
+            simple_with(session, FrameKind::Deploy, tx, contract, request.value, fuel, meter, |_, _| {
+                Err(refusal)
+            })
+        }
+    }
+}
+
+/// Why a payload without a frame of its own failed: a fault, and a text for people.
+struct Refusal {
+    fault: Fault,
+    detail: Option<String>,
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self { fault, detail: None }
+    }
+}
+
+impl From<ReadError> for Refusal {
+    fn from(error: ReadError) -> Self {
+        Fault::from(error).into()
+    }
+}
+
+/// Validates and stores a module, once per hash (R64).
+fn store_code(session: &mut Session, meter: &mut Meter, code: &[u8]) -> Result<(), Refusal> {
+    let len = u64::try_from(code.len()).unwrap_or(u64::MAX);
+    meter.charge(session.gas().code_byte.saturating_mul(len))?;
+    let key = Key::code(&Hash::of_code(code));
+    meter.charge(session.write_gas(&key))?;
+    if session.journal.get(&key)?.is_some() {
+        return Ok(());
+    }
+    validate_module(code, &session.params).map_err(|error| Refusal {
+        fault: Fault::Code(ErrorCode::InvalidModule),
+        detail: Some(error.to_string()),
+    })?;
+    session.journal.set(&key, Some(vm_state::Value::from_slice(code)))?;
+    let resources = &mut session.running.resources;
+    resources.bytes_written = resources.bytes_written.saturating_add(len);
+    Ok(())
+}
+
+/// A payload that runs no code, in the shape of a frame.
+fn simple(
+    session: Box<Session>,
+    kind: FrameKind,
+    tx: &Transaction,
+    contract: Address,
+    value: u64,
+    fuel: u64,
+    body: impl FnOnce(&mut Session, &mut Meter) -> Result<(), Refusal>,
+) -> Result<Done, ReadError> {
+    simple_with(session, kind, tx, contract, value, fuel, Meter::new(fuel), body)
+}
+
+#[allow(clippy::too_many_arguments, reason = "the parts of a frame that has no instance")]
+fn simple_with(
+    mut session: Box<Session>,
+    kind: FrameKind,
+    tx: &Transaction,
+    contract: Address,
+    value: u64,
+    fuel: u64,
+    mut meter: Meter,
+    body: impl FnOnce(&mut Session, &mut Meter) -> Result<(), Refusal>,
+) -> Result<Done, ReadError> {
+    let checkpoint = session.checkpoint();
+    if let Some(observer) = session.observer.as_mut() {
+        let caller = tx.sender;
+        observer.frame_enter(&FrameEnter {
+            kind,
+            depth: 0,
+            caller,
+            contract,
+            function: "",
+            args: &[],
+            value,
+            fuel,
+        });
+    }
+    let answer = body(&mut session, &mut meter);
+    let spent = meter.spent();
+    session.running.resources.host_fuel = session.running.resources.host_fuel.saturating_add(spent);
+    let (end, detail) = match answer {
+        Ok(()) => (FrameEnd::Returned(Vec::new()), None),
+        Err(Refusal { fault: Fault::Read(error), .. }) => return Err(error),
+        Err(Refusal { fault: Fault::Code(code), detail }) => (FrameEnd::Refused(code), detail),
+        Err(Refusal { fault: Fault::Halt(code), detail }) => (FrameEnd::Halted(code), detail),
+        Err(Refusal { fault: Fault::Revert | Fault::Suspend, .. }) => {
+            return Err(NodeFailure::Invariant("only a running frame reverts or calls").into());
+        }
+    };
+    if !matches!(end, FrameEnd::Returned(_)) {
+        session.rollback(checkpoint);
+    }
+    let fuel_left = if matches!(end, FrameEnd::Halted(_)) { 0 } else { meter.left() };
+    if let Some(observer) = session.observer.as_mut() {
+        let status = status_of(&end);
+        let fuel_used = fuel.saturating_sub(fuel_left);
+        observer.frame_exit(&FrameExit { status, output: &[], fuel_used, detail: detail.as_deref() });
+    }
+    Ok(Done { session, end, fuel_left })
+}
+
+fn status_of(end: &FrameEnd) -> Status {
+    match end {
+        FrameEnd::Returned(_) => Status::Success,
+        FrameEnd::Reverted(_) => Status::Reverted,
+        FrameEnd::Refused(code) | FrameEnd::Halted(code) => Status::Failed(*code),
+    }
+}
+
+/// Settles refunds and the fee, and writes the receipt (R53).
+fn settle(done: Done, tx: &Transaction, hash: Hash, fuel_limit: u64) -> Result<Settled, ReadError> {
+    let Done { mut session, end, fuel_left } = done;
+    let status = status_of(&end);
+    let burned = Gas::from_fuel_ceil(fuel_limit.saturating_sub(fuel_left)).0;
+    let cap = burned.checked_div(session.gas().refund_quotient).unwrap_or_default();
+    let gas_refunded = if status.is_success() { session.running.refund.min(cap) } else { 0 };
+    let gas_used = burned.saturating_sub(gas_refunded);
+
+    let broken = |what| ReadError::from(NodeFailure::Invariant(what));
+    let unused = tx.gas_limit.checked_sub(gas_used).ok_or(broken("no more gas is used than was granted"))?;
+    let back = unused.checked_mul(tx.gas_price).ok_or(broken("the largest fee fits the balance"))?;
+    let fee = gas_used.checked_mul(tx.gas_price).ok_or(broken("the largest fee fits the balance"))?;
+    if back > 0 {
+        let sender = session.journal.account(&tx.sender)?;
+        let balance =
+            sender.balance.checked_add(back).ok_or(broken("balances sum up to at most u64::MAX"))?;
+        session.journal.set_account(&tx.sender, Account { balance, ..sender })?;
+    }
+
+    let footprint: Footprint = session.journal.end_transaction();
+    let events = core::mem::take(&mut session.running.events);
+    let trace = session.observer.take().and_then(|observer| observer.into_trace());
+    let mut resources = session.running.resources;
+    resources.entries_read = u64::try_from(footprint.touched.len()).unwrap_or(u64::MAX);
+    resources.entries_written = u64::try_from(footprint.written.len()).unwrap_or(u64::MAX);
+    let output = match end {
+        FrameEnd::Returned(bytes) | FrameEnd::Reverted(bytes) => bytes,
+        FrameEnd::Refused(_) | FrameEnd::Halted(_) => Vec::new(),
+    };
+    let receipt = Receipt { status, output, gas_used, gas_refunded, events };
+    Ok(Settled { session, executed: Executed { hash, receipt, trace, resources, footprint }, fee })
+}

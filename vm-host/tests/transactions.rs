@@ -1,0 +1,372 @@
+//! The life of a transaction: validity, fees, value, gas, failure without trace.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::default_numeric_fallback,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "tests"
+)]
+
+mod common;
+
+use common::script::{Arg, INPUT, SCRATCH, Script, results};
+use common::*;
+use parity_scale_codec::Encode;
+use vm_core::abi::HostFunction as F;
+use vm_core::interface::{Flags, Type};
+use vm_core::{Address, ErrorCode, GasSchedule, Hash, Mint, Params, Payload, Status, Transaction};
+use vm_host::{BlockError, Invalid, InvalidTransaction, TraceLevel};
+use vm_state::StateReader;
+
+fn transfer(to: Address, amount: u64) -> Payload {
+    Payload::Transfer { to, amount }
+}
+
+fn invalid(chain: &Chain, tx: Transaction) -> InvalidTransaction {
+    let block = chain.block(vec![tx]);
+    match chain.execute(&block) {
+        Err(BlockError::Invalid(Invalid::Transaction { index: 0, reason })) => reason,
+        other => panic!("expected an invalid transaction, got {other:?}"),
+    }
+}
+
+#[test]
+fn r101_an_invalid_transaction_refuses_the_block_and_names_why() {
+    let chain = Chain::new();
+    let tx = Transaction {
+        sender: alice(),
+        nonce: 0,
+        gas_limit: 100_000,
+        gas_price: 1,
+        payload: transfer(bob(), 1),
+    };
+    let with = |change: fn(&mut Transaction)| {
+        let mut other = tx.clone();
+        change(&mut other);
+        invalid(&chain, other)
+    };
+    assert_eq!(with(|tx| tx.nonce = 1), InvalidTransaction::Nonce { expected: 0, found: 1 });
+    assert_eq!(with(|tx| tx.nonce = u64::MAX), InvalidTransaction::NonceExhausted);
+    assert!(matches!(with(|tx| tx.gas_limit = 0), InvalidTransaction::IntrinsicGas { found: 0, .. }));
+    assert!(matches!(with(|tx| tx.gas_limit = 600_000_000), InvalidTransaction::GasLimit { .. }));
+    assert!(matches!(with(|tx| tx.gas_price = u64::MAX), InvalidTransaction::Fee { .. }));
+    let long = |tx: &mut Transaction| tx.payload = Payload::Upload { code: vec![0; 600_000] };
+    assert!(matches!(with(long), InvalidTransaction::TooLong { .. }));
+    assert!(matches!(
+        with(|tx| tx.sender = Address::named("nobody")),
+        InvalidTransaction::Fee { balance: 0, .. }
+    ));
+}
+
+#[test]
+fn r101_a_block_out_of_place_is_refused() {
+    let mut chain = Chain::new();
+    chain.run(alice(), 100_000, transfer(bob(), 1));
+    let mut block = chain.block(vec![]);
+    block.context.height = 5;
+    assert_eq!(chain.execute(&block).unwrap_err(), Invalid::Height { expected: 2, found: 5 }.into());
+    let mut block = chain.block(vec![]);
+    block.context.time = 999;
+    assert_eq!(chain.execute(&block).unwrap_err(), Invalid::Time { parent: 1_000, found: 999 }.into());
+    let mut block = chain.block(vec![]);
+    block.mints = vec![Mint { to: bob(), amount: u64::MAX }];
+    assert_eq!(chain.execute(&block).unwrap_err(), Invalid::Mint { index: 0 }.into());
+    let other = vm_host::Vm::new(Params::default_for("another"));
+    let refused = other.execute_block(&chain.view(), &chain.block(vec![]), vm_host::Options::default());
+    assert!(matches!(refused, Err(BlockError::Invalid(Invalid::Params { .. }))));
+    let gas = 500_000_000;
+    let txs = (0..3).map(|nonce| Transaction {
+        sender: alice(),
+        nonce: nonce + 1,
+        gas_limit: gas,
+        gas_price: 0,
+        payload: transfer(bob(), 1),
+    });
+    let refused = chain.execute(&chain.block(txs.collect()));
+    assert!(matches!(refused, Err(BlockError::Invalid(Invalid::TooMuch { what: "gas limits", .. }))));
+}
+
+#[test]
+fn r14_a_block_changes_the_sum_of_balances_only_by_its_mints() {
+    let mut chain = Chain::new();
+    let tx = chain.tx(alice(), 100_000, transfer(bob(), 500));
+    let mut block = chain.block(vec![tx]);
+    block.mints = vec![Mint { to: Address::named("carol"), amount: 77 }];
+    let outcome = chain.commit(&block);
+    let used = outcome.transactions[0].receipt.gas_used;
+    assert_eq!(chain.balance(&Address::named("carol")), 77);
+    assert_eq!(chain.balance(&bob()), START + 500);
+    assert_eq!(chain.balance(&alice()), START - 500 - used);
+    assert_eq!(chain.balance(&proposer()), used, "fees are credited once, at the end");
+}
+
+#[test]
+fn r13_a_transfer_checks_balance_and_overflow_and_moves_nothing_when_it_fails() {
+    let mut chain = Chain::new();
+    let poor = chain.run(alice(), 100_000, transfer(bob(), START * 2)).receipt;
+    assert_eq!(failed(&poor), Some(ErrorCode::InsufficientBalance));
+    assert_eq!(chain.balance(&bob()), START);
+    let before = chain.balance(&alice());
+    let own = chain.run(alice(), 100_000, transfer(alice(), 5)).receipt;
+    assert_eq!(own.status, Status::Success);
+    assert_eq!(chain.balance(&alice()), before - own.gas_used);
+    // From a contract.
+    let mut script = Script::new().flags(Flags::PAYABLE).param("to", Type::Address);
+    let sent = script.call(F::transfer, &[INPUT, 30]);
+    let short = script.call(F::transfer, &[INPUT, 71]);
+    let nothing = script.call(F::transfer, &[INPUT, 0]);
+    let left = script.call(F::balance, &[INPUT]);
+    let value = script.call(F::value, &[]);
+    let contract = chain.deploy(&script.build());
+    let carol = Address::named("carol");
+    let receipt = chain.call_value(contract, "run", carol.encode(), 100);
+    let out = results(&receipt.output);
+    assert_eq!(out[sent], 0);
+    assert_eq!(out[short], i64::from(ErrorCode::InsufficientBalance.to_guest()));
+    assert_eq!((out[nothing], out[left], out[value]), (0, 30, 100));
+    assert_eq!((chain.balance(&contract), chain.balance(&carol)), (70, 30));
+}
+
+#[test]
+fn r14_value_moves_before_the_callee_runs_and_back_when_it_fails() {
+    let mut chain = Chain::new();
+    let plain = chain.deploy(&Script::new().build());
+    let refused = chain.call_value(plain, "run", vec![], 5);
+    assert_eq!(failed(&refused), Some(ErrorCode::NotPayable));
+    let trap = chain.deploy(&Script::new().flags(Flags::PAYABLE).trap().build());
+    let before = chain.balance(&alice());
+    let receipt = chain.call_value(trap, "run", vec![], 5);
+    assert_eq!(failed(&receipt), Some(ErrorCode::Unreachable));
+    assert_eq!(receipt.gas_used, 100_000_000, "R41: a halt bills the whole limit");
+    assert_eq!(chain.balance(&alice()), before - receipt.gas_used);
+    assert_eq!(chain.balance(&trap), 0);
+}
+
+/// A script that does a bit of everything.
+fn busy() -> Script {
+    let mut script = Script::new().flags(Flags::PAYABLE);
+    let to = script.bytes(&bob().0);
+    let object = script.call(F::object_create, &[0]);
+    script.set(object, "balance", &7u64.encode());
+    script.get(object, "balance");
+    script.op(F::object_set_owner, &[Arg::Out(object), to.into()]);
+    script.call(F::transfer, &[to, 10]);
+    let name = script.bytes(b"Event");
+    script.call(F::log, &[name, 5, 0, 16]);
+    let second = script.call(F::object_create, &[0]);
+    script.set(second, "x", &[1]);
+    script.op(F::object_id, &[Arg::Out(second), SCRATCH.into()]);
+    script.call(F::object_delete, &[SCRATCH]);
+    script.call(F::object_get_by_owner, &[to]);
+    script.call(F::blake3, &[0, 32, SCRATCH]);
+    script
+}
+
+#[test]
+fn r41_r50_every_gas_limit_short_of_enough_leaves_only_fee_and_nonce() {
+    let mut chain = Chain::new();
+    chain.trace = TraceLevel::Off;
+    let contract = chain.deploy(&busy().build());
+    let call = || Payload::Call { contract, function: "run".into(), args: vec![], value: 50 };
+    let enough = {
+        let tx = chain.tx(alice(), 1_000_000, call());
+        *chain.nonces.get_mut(&alice()).unwrap() -= 1;
+        let outcome = chain.execute(&chain.block(vec![tx])).unwrap();
+        let receipt = &outcome.transactions[0].receipt;
+        assert_eq!(receipt.status, Status::Success);
+        receipt.gas_used + receipt.gas_refunded
+    };
+    let view = chain.view();
+    let before: Vec<_> = [vm_core::KeySpace::Field, vm_core::KeySpace::Object, vm_core::KeySpace::Owned]
+        .map(|space| entries_from(&*view, space))
+        .into();
+    let (mut limit, mut short) = (2_000u64, 0u32);
+    while limit < enough {
+        let tx = chain.tx(alice(), limit, call());
+        *chain.nonces.get_mut(&alice()).unwrap() -= 1;
+        match chain.execute(&chain.block(vec![tx.clone()])) {
+            Err(BlockError::Invalid(Invalid::Transaction {
+                reason: InvalidTransaction::IntrinsicGas { .. },
+                ..
+            })) => (),
+            Err(other) => panic!("{other}"),
+            Ok(outcome) => {
+                let receipt = &outcome.transactions[0].receipt;
+                assert_eq!(failed(receipt), Some(ErrorCode::OutOfGas), "limit {limit}");
+                assert_eq!(receipt.gas_used, limit);
+                assert!(receipt.events.is_empty() && receipt.output.is_empty());
+                // Only alice's account, the proposer's and the system entry differ.
+                assert_eq!(outcome.commit.changes.len(), 3, "limit {limit}");
+                short += 1;
+            }
+        }
+        limit += 37;
+    }
+    assert!(short > 200, "the sweep reaches every operation: {short}");
+    let exact = chain.run(alice(), enough, call());
+    assert_eq!(exact.receipt.status, Status::Success);
+    let after = entries_from(&*chain.view(), vm_core::KeySpace::Object);
+    assert_eq!(after.len(), before[1].len() + 1);
+}
+
+#[test]
+fn r53_refunds_are_capped_and_never_make_a_cost_negative() {
+    let mut chain = Chain::new();
+    let mut script = Script::new();
+    for _ in 0..10 {
+        let object = script.call(F::object_create, &[0]);
+        script.op(F::object_id, &[Arg::Out(object), SCRATCH.into()]);
+        script.call(F::object_delete, &[SCRATCH]);
+    }
+    let contract = chain.deploy(&script.build());
+    let receipt = chain.call(contract, "run", ());
+    assert_eq!(receipt.status, Status::Success);
+    let burned = receipt.gas_used + receipt.gas_refunded;
+    assert_eq!(receipt.gas_refunded, 8_000.min(burned / 5));
+    assert!(receipt.gas_used > burned / 2, "ten rounds cost far more than they give back");
+    // A failed transaction gets nothing back.
+    let mut failing = script.clone();
+    failing = failing.trap();
+    let contract = chain.deploy(&failing.build());
+    assert_eq!(chain.call(contract, "run", ()).gas_refunded, 0);
+}
+
+#[test]
+fn r44_a_view_cannot_write_log_transfer_or_take_value() {
+    let mut chain = Chain::new();
+    let writes: [(F, &[u64]); 6] = [
+        (F::object_create, &[0]),
+        (F::object_delete, &[0]),
+        (F::field_set, &[0, 0, 1, 0, 1]),
+        (F::field_remove, &[0, 0, 1]),
+        (F::transfer, &[0, 0]),
+        (F::log, &[0, 1, 0, 0]),
+    ];
+    for (function, args) in writes {
+        let mut script = Script::new().flags(Flags::VIEW);
+        script.call(function, args);
+        let contract = chain.deploy(&script.build());
+        assert_eq!(
+            failed(&chain.call(contract, "run", ())),
+            Some(ErrorCode::ViewViolation),
+            "{}",
+            function.name()
+        );
+    }
+    // Sticky: a view that calls a writer.
+    let mut writer = Script::new();
+    writer.call(F::object_create, &[0]);
+    let writer = chain.deploy(&writer.build());
+    let mut view = Script::new().flags(Flags::VIEW).param("to", Type::Address);
+    let name = view.bytes(b"run");
+    let called = view.call(F::call, &[INPUT, name, 3, 0, 0, 0, 0]);
+    let contract = chain.deploy(&view.build());
+    let receipt = chain.call(contract, "run", writer);
+    assert_eq!(results(&receipt.output)[called], i64::from(ErrorCode::ViewViolation.to_guest()));
+    let mut sender = Script::new().flags(Flags::VIEW).param("to", Type::Address);
+    let name = sender.bytes(b"run");
+    sender.call(F::call, &[INPUT, name, 3, 0, 0, 1, 0]);
+    let contract = chain.deploy(&sender.build());
+    assert_eq!(failed(&chain.call(contract, "run", writer)), Some(ErrorCode::ViewViolation));
+}
+
+#[test]
+fn r52_a_callees_exhaustion_is_an_error_and_asking_for_too_much_halts_the_caller() {
+    let mut chain = Chain::new();
+    let spin = plain_module(
+        r#"(module (memory (export "memory") 1 1) (func (export "run") (loop $l (br $l))))"#,
+        &["run"],
+    );
+    let spin = chain.deploy(&spin);
+    let build = |gas: u64| {
+        let mut script = Script::new().param("to", Type::Address);
+        let name = script.bytes(b"run");
+        script.call(F::call, &[INPUT, name, 3, 0, 0, 0, gas]);
+        script.build()
+    };
+    let some = chain.deploy(&build(50_000));
+    let receipt = chain.call(some, "run", spin);
+    assert_eq!(receipt.status, Status::Success);
+    assert_eq!(results(&receipt.output), [i64::from(ErrorCode::OutOfGas.to_guest())]);
+    assert!(receipt.gas_used > 60_000 && receipt.gas_used < 100_000, "{}", receipt.gas_used);
+    let most = chain.deploy(&build(0));
+    let payload = Payload::Call { contract: most, function: "run".into(), args: spin.encode(), value: 0 };
+    let receipt = chain.run(alice(), 1_000_000, payload).receipt;
+    assert_eq!(receipt.status, Status::Success, "1/64 is kept back");
+    let more = chain.deploy(&build(1_000_000_000));
+    assert_eq!(failed(&chain.call(more, "run", spin)), Some(ErrorCode::CallGas));
+}
+
+#[test]
+fn r45_an_initialiser_runs_once_at_deployment_and_cannot_be_called_later() {
+    let mut chain = Chain::new();
+    let body = r#"(module
+        (import "vm" "log" (func $log (param i32 i32 i32 i32)))
+        (memory (export "memory") 1 1)
+        (data (i32.const 0) "Made")
+        (func (export "init_it") (call $log (i32.const 0) (i32.const 4) (i32.const 0) (i32.const 0))))"#;
+    let code = plain_module(body, &["init_it"]);
+    let (executed, contract) = chain.try_deploy(&code);
+    assert_eq!(executed.receipt.status, Status::Success);
+    assert_eq!(executed.receipt.events.len(), 1);
+    assert_eq!(failed(&chain.call(contract, "init_it", ())), Some(ErrorCode::InitCalled));
+}
+
+#[test]
+fn r63_a_failed_deployment_leaves_nothing_and_the_address_stays_free() {
+    let mut chain = Chain::new();
+    let trapping = plain_module(
+        r#"(module (memory (export "memory") 1 1) (func (export "init_it") unreachable))"#,
+        &["init_it"],
+    );
+    let (executed, contract) = chain.try_deploy(&trapping);
+    assert_eq!(failed(&executed.receipt), Some(ErrorCode::Unreachable));
+    let view = chain.view();
+    let reader = StateReader::new(&*view);
+    assert_eq!(reader.contract(&contract).unwrap(), None);
+    assert_eq!(reader.code(&Hash::of_code(&trapping)).unwrap(), None);
+}
+
+#[test]
+fn r5_r47_traces_and_cache_change_no_byte() {
+    let code = busy().build();
+    let run = |level: TraceLevel, cold: bool| {
+        let mut chain = Chain::new();
+        chain.trace = level;
+        let contract = chain.deploy(&code);
+        if cold {
+            chain.vm = vm_host::Vm::new(Params::default());
+        }
+        let payload = Payload::Call { contract, function: "run".into(), args: vec![], value: 50 };
+        let executed = chain.run(alice(), 1_000_000, payload);
+        (executed.receipt, executed.resources, chain.view().header().clone())
+    };
+    let base = run(TraceLevel::Off, false);
+    for level in [TraceLevel::Off, TraceLevel::Calls, TraceLevel::Full] {
+        for cold in [false, true] {
+            assert_eq!(run(level, cold), base);
+        }
+    }
+}
+
+#[test]
+fn r51_prices_follow_the_schedule_to_the_unit() {
+    // Two schedules that differ in one price: the receipts differ by exactly that, times the bytes.
+    let run = |gas: GasSchedule| {
+        let base = Params::default();
+        let params = Params::new("test", base.limits().clone(), base.features(), gas).unwrap();
+        let mut chain = Chain::with_params(params);
+        let mut script = Script::new();
+        let object = script.call(F::object_create, &[0]);
+        script.set(object, "name", &[7; 100]);
+        let contract = chain.deploy(&script.build());
+        chain.call(contract, "run", ()).gas_used
+    };
+    let base = run(GasSchedule::default());
+    let dearer = run(GasSchedule { field_set_byte: 101, ..GasSchedule::default() });
+    assert_eq!(dearer - base, 104, "name and value");
+    let dearer = run(GasSchedule { object_create: 57, ..GasSchedule::default() });
+    assert_eq!(dearer - base, 7);
+}

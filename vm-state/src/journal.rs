@@ -1,0 +1,254 @@
+//! What the running block has written over its parent's view, with checkpoints for frames and transactions.
+//!
+//! Invariants:
+//! - a rollback restores every entry written since its checkpoint, and nothing else: reads, touch marks and write
+//!   marks stay (DESIGN 10, rules 12 and 20);
+//! - every entry read or written is recorded in the transaction's [`Footprint`], before anybody can pay or fail
+//!   because of its value;
+//! - the change set holds each entry whose value differs from the parent's once, in key order.
+//!
+//! Deliberately not here: what entries mean, and who may change them.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::ops::Bound;
+use vm_core::{Key, KeySpace};
+
+use crate::{ChangeSet, ReadError, Value, View};
+
+/// An entry that the block has read or written.
+#[derive(Clone, Debug)]
+struct Slot {
+    /// The parent's value.
+    base: Option<Value>,
+    /// The value now.
+    value: Option<Value>,
+    /// The transaction that last touched it; 0 for none.
+    touched_in: u32,
+    /// The transaction that last wrote it; 0 for none.
+    written_in: u32,
+}
+
+/// A lookup of the first entry under a prefix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RangeRead {
+    /// The prefix.
+    pub prefix: Key,
+    /// Where the search began.
+    pub from: Key,
+    /// What it found.
+    pub found: Option<Key>,
+}
+
+/// Which entries a transaction depends on and which it wrote, reverted frames included.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Footprint {
+    /// Entries looked up or written, ascending.
+    pub touched: Vec<Key>,
+    /// Searches under a prefix, in order.
+    pub ranges: Vec<RangeRead>,
+    /// Entries written, ascending.
+    pub written: Vec<Key>,
+}
+
+/// A point to which the journal can return.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Checkpoint(usize);
+
+/// The writes of a block over its parent's view.
+#[derive(Debug)]
+pub struct Journal {
+    view: Arc<dyn View>,
+    slots: BTreeMap<Key, Slot>,
+    /// Entries written by the running transaction with their values before, oldest first.
+    undo: Vec<(Key, Option<Value>)>,
+    /// The running transaction, counted from 1.
+    transaction: u32,
+    footprint: Footprint,
+    /// Prefixes searched by the running transaction.
+    searched: BTreeSet<Key>,
+    /// For an owner prefix searched from its start: a key with nothing alive before it. New index entries always sort
+    /// behind, so only a rollback can make one of these wrong, and it drops them (DESIGN 10, rule 10).
+    first_alive: BTreeMap<Key, Key>,
+}
+
+impl Journal {
+    /// An empty journal over `view`.
+    #[must_use]
+    pub fn new(view: Arc<dyn View>) -> Self {
+        Self {
+            view,
+            slots: BTreeMap::new(),
+            undo: Vec::new(),
+            transaction: 1,
+            footprint: Footprint::default(),
+            searched: BTreeSet::new(),
+            first_alive: BTreeMap::new(),
+        }
+    }
+
+    /// The parent's state.
+    #[must_use]
+    pub fn view(&self) -> &Arc<dyn View> {
+        &self.view
+    }
+
+    /// Ends the running transaction: its writes can no longer be undone, and touch and write marks start afresh.
+    ///
+    /// Returns what it touched.
+    pub fn end_transaction(&mut self) -> Footprint {
+        self.undo.clear();
+        self.searched.clear();
+        self.transaction = self.transaction.saturating_add(1);
+        let mut footprint = core::mem::take(&mut self.footprint);
+        footprint.touched.sort_unstable();
+        footprint.written.sort_unstable();
+        footprint
+    }
+
+    /// Whether the running transaction has touched `key`, an entry's or a searched prefix.
+    #[must_use]
+    pub fn is_touched(&self, key: &Key) -> bool {
+        self.slots.get(key).is_some_and(|slot| slot.touched_in == self.transaction)
+            || self.searched.contains(key)
+    }
+
+    /// Whether the running transaction has written `key`.
+    #[must_use]
+    pub fn is_written(&self, key: &Key) -> bool {
+        self.slots.get(key).is_some_and(|slot| slot.written_in == self.transaction)
+    }
+
+    /// The value of `key` now, `None` if there is no such entry.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] from the view.
+    pub fn get(&mut self, key: &Key) -> Result<Option<&Value>, ReadError> {
+        Ok(self.touch(key)?.value.as_ref())
+    }
+
+    fn touch(&mut self, key: &Key) -> Result<&mut Slot, ReadError> {
+        if !self.slots.contains_key(key) {
+            let base = self.view.get(key)?;
+            let slot = Slot { value: base.clone(), base, touched_in: 0, written_in: 0 };
+            self.slots.insert(*key, slot);
+        }
+        let slot = self.slots.get_mut(key);
+        let Some(slot) = slot else {
+            return Err(crate::NodeFailure::Invariant("a journal slot that was just made is there").into());
+        };
+        if slot.touched_in != self.transaction {
+            slot.touched_in = self.transaction;
+            self.footprint.touched.push(*key);
+        }
+        Ok(slot)
+    }
+
+    /// Sets `key` to `value`, or removes it for `None`.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] from the view: the value before is read first, for the undo log.
+    pub fn set(&mut self, key: &Key, value: Option<Value>) -> Result<(), ReadError> {
+        let transaction = self.transaction;
+        let slot = self.touch(key)?;
+        let first_write = slot.written_in != transaction;
+        slot.written_in = transaction;
+        let before = core::mem::replace(&mut slot.value, value);
+        if first_write {
+            self.footprint.written.push(*key);
+        }
+        self.undo.push((*key, before));
+        Ok(())
+    }
+
+    /// The first entry not below `from` under `prefix`, as it stands now. With `from` equal to `prefix`, repeated
+    /// searches cost what the first one did not see before.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] from the view.
+    pub fn next(&mut self, prefix: &Key, from: &Key) -> Result<Option<(Key, Value)>, ReadError> {
+        let whole = prefix == from && prefix.space() == Some(KeySpace::Owned);
+        let start = if whole { self.first_alive.get(prefix).copied().unwrap_or(*from) } else { *from };
+        let (found, last_seen) = self.search(prefix, start)?;
+        if whole {
+            self.first_alive.insert(*prefix, last_seen);
+        }
+        self.searched.insert(*prefix);
+        let key = found.as_ref().map(|(key, _)| *key);
+        self.footprint.ranges.push(RangeRead { prefix: *prefix, from: *from, found: key });
+        if let Some(key) = key {
+            self.touch(&key)?;
+        }
+        Ok(found)
+    }
+
+    /// The search itself, and a key before which nothing under `prefix` is alive.
+    fn search(&self, prefix: &Key, start: Key) -> Result<(Option<(Key, Value)>, Key), ReadError> {
+        let mut overlay = self
+            .slots
+            .range::<[u8], _>((Bound::Included(start.as_bytes()), Bound::Unbounded))
+            .take_while(|(key, _)| key.as_bytes().starts_with(prefix.as_bytes()))
+            .filter(|(_, slot)| slot.value.is_some());
+        let written = overlay.next().and_then(|(key, slot)| slot.value.clone().map(|value| (*key, value)));
+        let mut from = start;
+        loop {
+            let stored = self.view.next(prefix, &from)?;
+            // What the journal holds of an entry decides; its own search has found it if it is alive.
+            let shadowed = match &stored {
+                Some((key, _)) => {
+                    from = *key;
+                    self.slots.contains_key(key)
+                }
+                None => false,
+            };
+            let found = match (stored, written.clone()) {
+                (Some((key, _)), Some(written)) if written.0 <= key => Some(written),
+                (Some(_), _) if shadowed => {
+                    let Some(next) = from.successor() else { return Ok((written, from)) };
+                    from = next;
+                    continue;
+                }
+                (Some(stored), _) => Some(stored),
+                (None, written) => written,
+            };
+            let last_seen = found.as_ref().map_or(from, |(key, _)| *key);
+            return Ok((found, last_seen));
+        }
+    }
+
+    /// A point to return to.
+    #[must_use]
+    pub fn checkpoint(&self) -> Checkpoint {
+        Checkpoint(self.undo.len())
+    }
+
+    /// Undoes every write since `to`.
+    pub fn rollback(&mut self, to: Checkpoint) {
+        while self.undo.len() > to.0 {
+            let Some((key, before)) = self.undo.pop() else { return };
+            if let Some(slot) = self.slots.get_mut(&key) {
+                if before.is_some() && slot.value.is_none() {
+                    // It is alive again, perhaps before what a search has found since.
+                    if let Some(prefix) = key.owner_prefix() {
+                        self.first_alive.remove(&prefix);
+                    }
+                }
+                slot.value = before;
+            }
+        }
+    }
+
+    /// What the block leaves different from its parent.
+    #[must_use]
+    pub fn changes(&self) -> ChangeSet {
+        let changed = self.slots.iter().filter(|(_, slot)| slot.value != slot.base);
+        changed.map(|(key, slot)| (*key, slot.value.clone())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

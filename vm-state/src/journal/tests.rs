@@ -1,0 +1,190 @@
+use super::*;
+use crate::{MemoryStore, NodeFailure, Store};
+use alloc::vec;
+use parity_scale_codec::Encode;
+use proptest::prelude::*;
+use vm_core::{Address, Header, ObjectId, Params, Stamp};
+
+/// A view over a map, so that the parent's entries can be chosen freely.
+#[derive(Debug)]
+struct MapView {
+    header: Header,
+    entries: BTreeMap<Key, Value>,
+    trie: crate::Trie,
+}
+
+impl View for MapView {
+    fn header(&self) -> &Header {
+        &self.header
+    }
+
+    fn get(&self, key: &Key) -> Result<Option<Value>, ReadError> {
+        Ok(self.entries.get(key).cloned())
+    }
+
+    fn next(&self, prefix: &Key, from: &Key) -> Result<Option<(Key, Value)>, ReadError> {
+        let mut rest = self.entries.range(*from..);
+        let first = rest.next().filter(|(key, _)| key.as_bytes().starts_with(prefix.as_bytes()));
+        Ok(first.map(|(key, value)| (*key, value.clone())))
+    }
+
+    fn trie(&self) -> &crate::Trie {
+        &self.trie
+    }
+}
+
+fn over(entries: BTreeMap<Key, Value>) -> Journal {
+    let genesis = crate::Genesis::new(&Params::default(), 0, &[]).unwrap();
+    let header = MemoryStore::new(&genesis).view().unwrap().header().clone();
+    Journal::new(Arc::new(MapView { header, entries, trie: crate::Trie::default() }))
+}
+
+fn owned(index: u32) -> Key {
+    Key::owned(&Address([1; 32]), &Address([2; 32]), Stamp { height: 1, transaction: 0, index })
+}
+
+fn prefix() -> Key {
+    Key::owned_prefix(&Address([1; 32]), &Address([2; 32]))
+}
+
+fn value(byte: u8) -> Value {
+    Value::from_slice(&[byte])
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Set(u8, Option<u8>),
+    Get(u8),
+    First,
+    From(u8),
+    Checkpoint,
+    Rollback,
+    EndTransaction,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0u8..12, proptest::option::of(any::<u8>())).prop_map(|(key, value)| Step::Set(key, value)),
+        1 => (0u8..12).prop_map(Step::Get),
+        3 => Just(Step::First),
+        2 => (0u8..12).prop_map(Step::From),
+        1 => Just(Step::Checkpoint),
+        1 => Just(Step::Rollback),
+        1 => Just(Step::EndTransaction),
+    ]
+}
+
+proptest! {
+    /// The journal against a plain map that is copied at every checkpoint.
+    #[test]
+    fn journal_equals_the_naive_model(
+        base in proptest::collection::btree_map(0u8..12, any::<u8>(), 0..8),
+        steps in proptest::collection::vec(step(), 0..60),
+    ) {
+        let base: BTreeMap<Key, Value> = base.into_iter().map(|(k, v)| (owned(k.into()), value(v))).collect();
+        let mut model = base.clone();
+        let mut journal = over(base.clone());
+        let mut saved = vec![];
+        // Index entries only ever appear behind all others; the model keeps to that, as stamps do.
+        let mut newest = 12u32;
+        for step in steps {
+            match step {
+                Step::Set(key, new) => {
+                    let mut key = owned(key.into());
+                    if new.is_some() && !model.contains_key(&key) {
+                        key = owned(newest);
+                        newest = newest.saturating_add(1);
+                    }
+                    journal.set(&key, new.map(value)).unwrap();
+                    match new {
+                        Some(new) => model.insert(key, value(new)),
+                        None => model.remove(&key),
+                    };
+                }
+                Step::Get(key) => {
+                    let key = owned(key.into());
+                    prop_assert_eq!(journal.get(&key).unwrap(), model.get(&key));
+                }
+                Step::First => {
+                    let expected = model.iter().next().map(|(k, v)| (*k, v.clone()));
+                    prop_assert_eq!(journal.next(&prefix(), &prefix()).unwrap(), expected);
+                }
+                Step::From(key) => {
+                    let from = owned(key.into());
+                    let expected = model.range(from..).next().map(|(k, v)| (*k, v.clone()));
+                    prop_assert_eq!(journal.next(&prefix(), &from).unwrap(), expected);
+                }
+                Step::Checkpoint => saved.push((journal.checkpoint(), model.clone())),
+                Step::Rollback => {
+                    if let Some((checkpoint, before)) = saved.pop() {
+                        journal.rollback(checkpoint);
+                        model = before;
+                    }
+                }
+                Step::EndTransaction => {
+                    saved.clear();
+                    journal.end_transaction();
+                }
+            }
+        }
+        let mut expected: ChangeSet = vec![];
+        for key in base.keys().chain(model.keys()).copied().collect::<BTreeSet<_>>() {
+            if base.get(&key) != model.get(&key) {
+                expected.push((key, model.get(&key).cloned()));
+            }
+        }
+        prop_assert_eq!(journal.changes(), expected);
+    }
+}
+
+#[test]
+fn marks_and_footprint_survive_a_rollback_and_end_with_the_transaction() {
+    let mut journal = over(BTreeMap::new());
+    let start = journal.checkpoint();
+    let (read, written) = (owned(1), owned(2));
+    journal.get(&read).unwrap();
+    journal.set(&written, Some(value(1))).unwrap();
+    journal.next(&prefix(), &prefix()).unwrap();
+    journal.rollback(start);
+    assert!(journal.is_touched(&read) && journal.is_touched(&written) && journal.is_touched(&prefix()));
+    assert!(journal.is_written(&written) && !journal.is_written(&read));
+    let footprint = journal.end_transaction();
+    assert_eq!(footprint.touched, [read, written]);
+    assert_eq!(footprint.written, [written]);
+    assert_eq!(footprint.ranges, [RangeRead { prefix: prefix(), from: prefix(), found: Some(written) }]);
+    assert!(!journal.is_touched(&read) && !journal.is_written(&written) && !journal.is_touched(&prefix()));
+    assert!(journal.changes().is_empty());
+}
+
+#[test]
+fn a_value_written_back_is_no_change() {
+    let base = BTreeMap::from([(owned(1), value(1))]);
+    let mut journal = over(base);
+    journal.set(&owned(1), Some(value(2))).unwrap();
+    journal.set(&owned(1), Some(value(1))).unwrap();
+    assert!(journal.changes().is_empty());
+}
+
+#[test]
+fn a_repeated_id_or_stamp_is_a_node_failure() {
+    let mut journal = over(BTreeMap::new());
+    let meta = vm_core::ObjectMeta {
+        contract: Address([1; 32]),
+        owner: Address([2; 32]),
+        policy: vm_core::Policy::Contract,
+        stamp: Stamp { height: 1, transaction: 0, index: 0 },
+    };
+    journal.create_object(&ObjectId([1; 32]), meta).unwrap();
+    let again = journal.create_object(&ObjectId([1; 32]), meta);
+    assert_eq!(again, Err(NodeFailure::Invariant("an object id never repeats").into()));
+    let same_stamp = journal.create_object(&ObjectId([2; 32]), meta);
+    assert_eq!(same_stamp, Err(NodeFailure::Invariant("an acquisition stamp never repeats").into()));
+}
+
+#[test]
+fn a_damaged_entry_is_a_node_failure_not_an_absence() {
+    let address = Address([9; 32]);
+    let base = BTreeMap::from([(Key::account(&address), Value::from_vec(7u8.encode()))]);
+    let mut journal = over(base);
+    assert!(matches!(journal.account(&address), Err(ReadError::Failure(NodeFailure::Damaged(_)))));
+}

@@ -1,0 +1,118 @@
+//! Where states are kept.
+//!
+//! A store holds one chain: entries at the head, headers, receipts. Blocks are committed one after another, each
+//! wholly or not at all (R82).
+//!
+//! Invariants:
+//! - a committed block's parent is the head, its height the next one, its trie's root the header's state root;
+//! - a view never changes, whatever is committed while it is held (R83);
+//! - all back ends give the same results, errors and roots (R84).
+//!
+//! Deliberately not here: whether the block is right. A commit takes changes and trie for what execution made of the
+//! block on a view of its parent; that the one is the other's commitment is checked when a store is opened.
+
+mod memory;
+#[cfg(feature = "redb")]
+mod redb;
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt::Debug;
+use vm_core::{Hash, Header, Key, Receipt};
+
+pub use self::memory::MemoryStore;
+#[cfg(feature = "redb")]
+pub use self::redb::{OpenError, RedbStore};
+
+use crate::{BlockCommit, NodeFailure, View};
+
+/// Keeps the states of a chain.
+pub trait Store: Debug {
+    /// The head: the last committed block.
+    fn header(&self) -> &Header;
+
+    /// The state after the head.
+    ///
+    /// # Errors
+    ///
+    /// [`NodeFailure`] if the store can't be read, or an earlier write failed.
+    fn view(&self) -> Result<Arc<dyn View>, NodeFailure>;
+
+    /// Makes `block` the head. When this returns, the block is durable where the back end is.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError`]; nothing is changed then. After a [`NodeFailure::Storage`] it can't be known whether the block
+    /// became durable: every later call is refused until the store is opened again.
+    fn commit(&mut self, block: &BlockCommit) -> Result<(), CommitError>;
+
+    /// The receipts of the block at `height`, in the order of its transactions; `None` past the head.
+    ///
+    /// # Errors
+    ///
+    /// [`NodeFailure`] if the store can't be read, or an earlier write failed.
+    fn receipts(&self, height: u64) -> Result<Option<Vec<Receipt>>, NodeFailure>;
+
+    /// The header of the block at `height`; `None` past the head.
+    ///
+    /// # Errors
+    ///
+    /// [`NodeFailure`] if the store can't be read, or an earlier write failed.
+    fn header_at(&self, height: u64) -> Result<Option<Header>, NodeFailure>;
+}
+
+/// Why a block was not committed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommitError {
+    /// The block was executed on another state than the head's.
+    #[error("the block's parent is {found}, the head is {expected}")]
+    NotOnHead {
+        /// The hash of the head's header.
+        expected: Hash,
+        /// The parent that the block names.
+        found: Hash,
+    },
+    /// The block's height is not the head's plus 1.
+    #[error("the block has height {found}, the next is {expected}")]
+    HeightGap {
+        /// The head's height plus 1.
+        expected: u64,
+        /// The block's height.
+        found: u64,
+    },
+    /// The header commits to another state than the one given.
+    #[error("the header's state root is {expected}, the state's is {found}")]
+    RootMismatch {
+        /// The header's.
+        expected: Hash,
+        /// The trie's.
+        found: Hash,
+    },
+    /// The node can't go on.
+    #[error(transparent)]
+    Failure(#[from] NodeFailure),
+}
+
+/// What every back end checks before it writes, in this order.
+fn check(head: &Header, block: &BlockCommit) -> Result<(), CommitError> {
+    let expected = head.hash();
+    if block.header.parent != expected {
+        return Err(CommitError::NotOnHead { expected, found: block.header.parent });
+    }
+    if head.height.checked_add(1) != Some(block.header.height) {
+        let expected = head.height.saturating_add(1);
+        return Err(CommitError::HeightGap { expected, found: block.header.height });
+    }
+    let found = block.trie.root();
+    if found != block.header.state_root {
+        return Err(CommitError::RootMismatch { expected: block.header.state_root, found });
+    }
+    let keys = || block.changes.iter().map(|(key, _)| key);
+    if keys().zip(keys().skip(1)).any(|(a, b)| a >= b) {
+        return Err(NodeFailure::Invariant("a change set names each key once, ascending").into());
+    }
+    if keys().any(|key| Key::from_bytes(key.as_bytes()).is_err()) {
+        return Err(NodeFailure::Invariant("a change set names whole keys").into());
+    }
+    Ok(())
+}
