@@ -1,1 +1,20 @@
-//! Not written yet.
+//! What the `vm` command does, as a library: scenarios, typed values, runs and reports.
+//!
+//! A [`Scenario`](scenario::Scenario) is loaded and checked whole, run on a store by [`run::run`], and what came of it
+//! is shown by [`report`]. Tests of contracts and of the VM itself use the same three steps.
+//!
+//! Invariants:
+//! - bad input is found before anything runs or is written, and named with file, line and reason;
+//! - an expectation that does not hold is never an error of the run, and a failure of the node never an expectation;
+//! - nothing here is part of consensus: the VM sees only bytes.
+
+pub mod cli;
+pub mod expect;
+mod names;
+pub mod report;
+pub mod run;
+pub mod scenario;
+pub mod store;
+pub mod value;
+
+pub use names::Names;

@@ -1,1 +1,12 @@
-fn main() {}
+//! The `vm` command.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use vm_cli::cli::{Cli, install_diagnostics};
+
+fn main() -> ExitCode {
+    install_diagnostics();
+    let exit = Cli::parse().execute(&mut std::io::stdout().lock(), &mut std::io::stderr().lock());
+    ExitCode::from(exit.code())
+}

@@ -95,7 +95,7 @@ impl Transaction {
     /// The hash that names it on the chain with these parameters (DESIGN 10, rule 1).
     #[must_use]
     pub fn hash(&self, params: &Hash) -> Hash {
-        HashBuilder::new(Domain::Transaction).with(params).with(self.encode()).finish()
+        self.using_encoded(|bytes| HashBuilder::new(Domain::Transaction).with(params).with(bytes).finish())
     }
 
     /// Decodes one transaction of at most `limit` bytes.

@@ -76,9 +76,10 @@ fn mint(block: &Block, journal: &mut Journal, mut supply: u64) -> Result<u64, Bl
     for (mint, index) in block.mints.iter().zip(0u32..) {
         let invalid = Invalid::Mint { index };
         supply = supply.checked_add(mint.amount).filter(|_| mint.amount > 0).ok_or(invalid.clone())?;
-        let mut account = journal.account(&mint.to)?;
+        let key = Key::account(&mint.to);
+        let mut account = journal.account_at(&key)?;
         account.balance = account.balance.checked_add(mint.amount).ok_or(invalid)?;
-        journal.set_account(&mint.to, account)?;
+        journal.set_account_at(&key, account)?;
     }
     Ok(supply)
 }
@@ -118,10 +119,11 @@ pub(crate) fn execute_block(
     }
     let journal = &mut session.journal;
     if fees > 0 {
-        let mut proposer = journal.account(&block.context.proposer)?;
+        let key = Key::account(&block.context.proposer);
+        let mut proposer = journal.account_at(&key)?;
         let balance = proposer.balance.checked_add(fees);
         proposer.balance = balance.ok_or(NodeFailure::Invariant("balances sum up to at most u64::MAX"))?;
-        journal.set_account(&block.context.proposer, proposer)?;
+        journal.set_account_at(&key, proposer)?;
     }
     let (height, time) = (block.context.height, block.context.time);
     journal.set_system(System { height, time, vm_version: VM_VERSION, params: params_hash, supply })?;

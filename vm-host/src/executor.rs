@@ -401,11 +401,18 @@ impl Executor<'_> {
 }
 
 /// Moves value to a callee, for the price of a transfer.
-fn pay(session: &mut Session, meter: &mut Meter, from: &Address, to: &Address, amount: u64) -> Answer<()> {
+pub(crate) fn pay(
+    session: &mut Session,
+    meter: &mut Meter,
+    from: &Address,
+    to: &Address,
+    amount: u64,
+) -> Answer<()> {
+    let (from, to) = (Key::account(from), Key::account(to));
     meter.charge(session.gas().transfer)?;
-    meter.charge(session.write_gas(&Key::account(from)))?;
-    meter.charge(session.write_gas(&Key::account(to)))?;
-    move_balance(session, from, to, amount)
+    meter.charge(session.write_gas(&from))?;
+    meter.charge(session.write_gas(&to))?;
+    move_balance(session, &from, &to, amount)
 }
 
 /// Tells the observer that a frame ended, and packs up what it came to.

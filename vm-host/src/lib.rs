@@ -36,4 +36,4 @@ pub use resources::Resources;
 pub use trace::{
     Change, FrameEnter, FrameExit, FrameKind, FrameTrace, Observer, Operation, Step, Trace, TraceLevel,
 };
-pub use vm::{Options, Vm};
+pub use vm::{Options, Query, Vm};

@@ -12,12 +12,12 @@ use vm_state::{Footprint, NodeFailure, ReadError};
 
 use crate::block::Executed;
 use crate::error::{BlockError, Fault, Invalid, InvalidTransaction};
-use crate::executor::{Done, Meter, execute};
+use crate::executor::{Done, Meter, execute, pay};
 use crate::frame::{CallRequest, FrameEnd, Target};
-use crate::host::move_balance;
 use crate::module::{ModuleCache, validate_module};
 use crate::session::{Running, Session};
 use crate::trace::{FrameEnter, FrameExit, FrameKind, TraceLevel, Tracer};
+use crate::vm::Query;
 
 /// What any transaction of `bytes` bytes costs before it does anything.
 pub(crate) fn intrinsic_gas(gas: &GasSchedule, bytes: u64) -> u64 {
@@ -73,12 +73,13 @@ pub(crate) fn execute_transaction(
 ) -> Result<Settled, BlockError> {
     let invalid = |reason| Invalid::Transaction { index, reason };
     let intrinsic = check_envelope(tx, session.limits(), session.gas()).map_err(invalid)?;
-    let account = session.journal.account(&tx.sender)?;
+    let sender = Key::account(&tx.sender);
+    let account = session.journal.account_at(&sender)?;
     let fee_max = check_sender(tx, &account).map_err(invalid)?;
     let broken = |what| BlockError::Failure(NodeFailure::Invariant(what));
     let balance = account.balance.checked_sub(fee_max).ok_or(broken("the fee was checked"))?;
     let nonce = account.nonce.checked_add(1).ok_or(broken("the nonce was checked"))?;
-    session.journal.set_account(&tx.sender, Account { nonce, balance })?;
+    session.journal.set_account_at(&sender, Account { nonce, balance })?;
 
     let hash = tx.hash(params_hash);
     session.running = Running::new(tx.sender, hash, index);
@@ -87,7 +88,7 @@ pub(crate) fn execute_transaction(
     let fuel = fuel_limit.saturating_sub(Gas(intrinsic).to_fuel());
     session.running.resources.host_fuel = Gas(intrinsic).to_fuel();
     let done = run_payload(cache, session, tx, fuel)?;
-    settle(done, tx, hash, fuel_limit).map_err(BlockError::from)
+    settle(done, tx, &sender, hash, fuel_limit).map_err(BlockError::from)
 }
 
 /// Does what the transaction asks for, with `fuel`.
@@ -114,10 +115,7 @@ fn run_payload(
         Payload::Transfer { to, amount } => {
             let (to, amount) = (*to, *amount);
             simple(session, FrameKind::Transfer, tx, to, amount, fuel, |session, meter| {
-                meter.charge(session.gas().transfer)?;
-                meter.charge(session.write_gas(&Key::account(&tx.sender)))?;
-                meter.charge(session.write_gas(&Key::account(&to)))?;
-                move_balance(session, &tx.sender, &to, amount).map_err(Refusal::from)
+                pay(session, meter, &tx.sender, &to, amount).map_err(Refusal::from)
             })
         }
         Payload::Upload { code } => {
@@ -268,8 +266,55 @@ fn status_of(end: &FrameEnd) -> Status {
     }
 }
 
+/// Calls a function for its answer: nothing may be written, no fee is taken, no nonce raised.
+pub(crate) fn query(
+    cache: &ModuleCache,
+    mut session: Box<Session>,
+    query: &Query,
+    trace: TraceLevel,
+) -> Result<Executed, ReadError> {
+    session.observer = Tracer::for_level(trace);
+    let fuel_limit = Gas(query.gas_limit.min(Gas::MAX.0)).to_fuel();
+    let target = Target::Call { contract: query.contract, function: query.function.clone() };
+    let request =
+        CallRequest { target, args: query.args.clone(), value: 0, fuel: fuel_limit, address_out: None };
+    let Done { mut session, end, fuel_left } = execute(cache, session, request, true)?;
+    let status = status_of(&end);
+    let gas_used = Gas::from_fuel_ceil(fuel_limit.saturating_sub(fuel_left)).0;
+    Ok(executed(&mut session, Hash::ZERO, end, status, gas_used, 0))
+}
+
+/// Packs up what the session knows of a finished transaction.
+fn executed(
+    session: &mut Session,
+    hash: Hash,
+    end: FrameEnd,
+    status: Status,
+    gas_used: u64,
+    gas_refunded: u64,
+) -> Executed {
+    let footprint: Footprint = session.journal.end_transaction();
+    let events = core::mem::take(&mut session.running.events);
+    let trace = session.observer.take().and_then(|observer| observer.into_trace());
+    let mut resources = session.running.resources;
+    resources.entries_read = u64::try_from(footprint.touched.len()).unwrap_or(u64::MAX);
+    resources.entries_written = u64::try_from(footprint.written.len()).unwrap_or(u64::MAX);
+    let output = match end {
+        FrameEnd::Returned(bytes) | FrameEnd::Reverted(bytes) => bytes,
+        FrameEnd::Refused(_) | FrameEnd::Halted(_) => Vec::new(),
+    };
+    let receipt = Receipt { status, output, gas_used, gas_refunded, events };
+    Executed { hash, receipt, trace, resources, footprint }
+}
+
 /// Settles refunds and the fee, and writes the receipt (R53).
-fn settle(done: Done, tx: &Transaction, hash: Hash, fuel_limit: u64) -> Result<Settled, ReadError> {
+fn settle(
+    done: Done,
+    tx: &Transaction,
+    key: &Key,
+    hash: Hash,
+    fuel_limit: u64,
+) -> Result<Settled, ReadError> {
     let Done { mut session, end, fuel_left } = done;
     let status = status_of(&end);
     let burned = Gas::from_fuel_ceil(fuel_limit.saturating_sub(fuel_left)).0;
@@ -285,19 +330,9 @@ fn settle(done: Done, tx: &Transaction, hash: Hash, fuel_limit: u64) -> Result<S
         let sender = session.journal.account(&tx.sender)?;
         let balance =
             sender.balance.checked_add(back).ok_or(broken("balances sum up to at most u64::MAX"))?;
-        session.journal.set_account(&tx.sender, Account { balance, ..sender })?;
+        session.journal.set_account_at(key, Account { balance, ..sender })?;
     }
 
-    let footprint: Footprint = session.journal.end_transaction();
-    let events = core::mem::take(&mut session.running.events);
-    let trace = session.observer.take().and_then(|observer| observer.into_trace());
-    let mut resources = session.running.resources;
-    resources.entries_read = u64::try_from(footprint.touched.len()).unwrap_or(u64::MAX);
-    resources.entries_written = u64::try_from(footprint.written.len()).unwrap_or(u64::MAX);
-    let output = match end {
-        FrameEnd::Returned(bytes) | FrameEnd::Reverted(bytes) => bytes,
-        FrameEnd::Refused(_) | FrameEnd::Halted(_) => Vec::new(),
-    };
-    let receipt = Receipt { status, output, gas_used, gas_refunded, events };
-    Ok(Settled { session, executed: Executed { hash, receipt, trace, resources, footprint }, fee })
+    let executed = executed(&mut session, hash, end, status, gas_used, gas_refunded);
+    Ok(Settled { session, executed, fee })
 }

@@ -1,13 +1,18 @@
 //! The engine as an embedder holds it.
 
+use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::sync::Arc;
-use vm_core::{Block, Hash, Params};
-use vm_state::View;
+use alloc::vec::Vec;
+use vm_core::{Address, Block, BlockContext, Hash, Params};
+use vm_state::{Journal, ReadError, View};
 
-use crate::block::{BlockOutcome, execute_block};
+use crate::block::{BlockOutcome, Executed, execute_block};
 use crate::error::BlockError;
 use crate::module::ModuleCache;
+use crate::session::{Running, Session};
 use crate::trace::TraceLevel;
+use crate::transaction;
 
 /// Bytes of code whose translations stay cached.
 const CACHE_CODE_BYTES: u64 = 64 << 20;
@@ -17,6 +22,21 @@ const CACHE_CODE_BYTES: u64 = 64 << 20;
 pub struct Options {
     /// How much of each transaction's run is kept.
     pub trace: TraceLevel,
+}
+
+/// A call for its answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Query {
+    /// Whom the contract sees as sender and origin.
+    pub caller: Address,
+    /// The contract.
+    pub contract: Address,
+    /// The function's name.
+    pub function: String,
+    /// SCALE of the arguments, one after the other.
+    pub args: Vec<u8>,
+    /// The most gas that it may use.
+    pub gas_limit: u64,
 }
 
 /// An engine for one chain's rules. Shared by reference; any number of blocks execute on it at a time.
@@ -60,5 +80,29 @@ impl Vm {
         options: Options,
     ) -> Result<BlockOutcome, BlockError> {
         execute_block(&self.params, self.params_hash, &self.cache, view, block, options.trace)
+    }
+
+    /// Calls a function on the state of a block for its answer, as if from within a view: nothing can be written, and
+    /// no account pays. Block height and time are the state's.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if the state could not be read. A failed call is an answer: see the receipt's status.
+    pub fn query(
+        &self,
+        view: &Arc<dyn View>,
+        query: &Query,
+        options: Options,
+    ) -> Result<Executed, ReadError> {
+        let header = view.header();
+        let block = BlockContext { height: header.height, time: header.time, proposer: header.proposer };
+        let session = Box::new(Session {
+            params: self.params.clone(),
+            block,
+            journal: Journal::new(view.clone()),
+            running: Running::new(query.caller, Hash::ZERO, 0),
+            observer: None,
+        });
+        transaction::query(&self.cache, session, query, options.trace)
     }
 }

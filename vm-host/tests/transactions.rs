@@ -370,3 +370,31 @@ fn r51_prices_follow_the_schedule_to_the_unit() {
     let dearer = run(GasSchedule { object_create: 57, ..GasSchedule::default() });
     assert_eq!(dearer - base, 7);
 }
+
+#[test]
+fn r100_a_query_answers_from_a_view_and_can_write_nothing() {
+    let mut chain = Chain::new();
+    let mut reader = Script::new();
+    let height = reader.call(F::block_height, &[]);
+    let time = reader.call(F::block_time, &[]);
+    let contract = chain.deploy(&reader.build());
+    let query = |contract, function: &str| vm_host::Query {
+        caller: bob(),
+        contract,
+        function: function.into(),
+        args: vec![],
+        gas_limit: 1_000_000,
+    };
+    let options = vm_host::Options::default();
+    let before = chain.view();
+    let answer = chain.vm.query(&before, &query(contract, "run"), options).unwrap();
+    assert_eq!(answer.receipt.status, Status::Success);
+    assert_eq!(results(&answer.receipt.output)[height], 1);
+    assert_eq!(results(&answer.receipt.output)[time], 1_000, "R10: the block's own");
+    assert_eq!(chain.view().header(), before.header());
+    let missing = chain.vm.query(&before, &query(contract, "nothing"), options).unwrap();
+    assert_eq!(failed(&missing.receipt), Some(ErrorCode::FunctionNotFound));
+    let writer = chain.deploy(&busy().build());
+    let refused = chain.vm.query(&chain.view(), &query(writer, "run"), options).unwrap();
+    assert_eq!(failed(&refused.receipt), Some(ErrorCode::ViewViolation));
+}

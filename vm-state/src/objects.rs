@@ -117,14 +117,19 @@ impl<'v> StateReader<'v> {
 impl Journal {
     /// The account of `address`; empty if there is none.
     pub fn account(&mut self, address: &Address) -> Result<Account, ReadError> {
-        let entry = self.get(&Key::account(address))?;
+        self.account_at(&Key::account(address))
+    }
+
+    /// The account under an account key: for who needs it more than once, since the key is a digest.
+    pub fn account_at(&mut self, key: &Key) -> Result<Account, ReadError> {
+        let entry = self.get(key)?;
         Ok(entry.map(|bytes| Account::from_entry(bytes)).transpose()?.unwrap_or_default())
     }
 
-    /// Writes the account of `address`; an empty one has no entry (DESIGN 10, rule 4).
-    pub fn set_account(&mut self, address: &Address, account: Account) -> Result<(), ReadError> {
+    /// Writes the account under an account key; an empty one has no entry (DESIGN 10, rule 4).
+    pub fn set_account_at(&mut self, key: &Key, account: Account) -> Result<(), ReadError> {
         let entry = (account != Account::default()).then(|| encoded(&account));
-        self.set(&Key::account(address), entry)
+        self.set(key, entry)
     }
 
     /// The contract at `address`.

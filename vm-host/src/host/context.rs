@@ -36,34 +36,34 @@ pub(super) fn value(call: &mut HostCall<'_>) -> Answer<u64> {
 
 pub(super) fn balance(call: &mut HostCall<'_>, address: u32) -> Answer<u64> {
     let address: Address = call.id(address)?;
-    call.charge_touch(&Key::account(&address))?;
-    Ok(call.session().journal.account(&address)?.balance)
+    let key = Key::account(&address);
+    call.charge_touch(&key)?;
+    Ok(call.session().journal.account_at(&key)?.balance)
 }
 
 pub(super) fn transfer(call: &mut HostCall<'_>, to: u32, amount: u64) -> Answer<u32> {
     let to: Address = call.id(to)?;
-    let from = call.state().contract;
-    for address in [&from, &to] {
-        let key = Key::account(address);
-        if amount == 0 { call.charge_touch(&key)? } else { call.charge_write(&key)? }
+    let (payer, receiver) = (Key::account(&call.state().contract), Key::account(&to));
+    for key in [&payer, &receiver] {
+        if amount == 0 { call.charge_touch(key)? } else { call.charge_write(key)? }
     }
-    move_balance(call.session(), &from, &to, amount)?;
+    move_balance(call.session(), &payer, &receiver, amount)?;
     call.observe(|_| Some(Change::Transferred { to, amount }));
     Ok(0)
 }
 
-/// Moves balance; both sides are checked before either is written. Nothing and to oneself write nothing
-/// (DESIGN 10, rule 4).
-pub(crate) fn move_balance(session: &mut Session, from: &Address, to: &Address, amount: u64) -> Answer<()> {
+/// Moves balance between two account keys; both sides are checked before either is written. Nothing and to oneself
+/// write nothing (DESIGN 10, rule 4).
+pub(crate) fn move_balance(session: &mut Session, from: &Key, to: &Key, amount: u64) -> Answer<()> {
     let journal = &mut session.journal;
-    let payer = journal.account(from)?;
+    let payer = journal.account_at(from)?;
     let payer_left = payer.balance.checked_sub(amount).ok_or(Fault::Code(ErrorCode::InsufficientBalance))?;
     if amount == 0 || from == to {
         return Ok(());
     }
-    let receiver = journal.account(to)?;
+    let receiver = journal.account_at(to)?;
     let received = receiver.balance.checked_add(amount).ok_or(Fault::Code(ErrorCode::BalanceOverflow))?;
-    journal.set_account(from, Account { balance: payer_left, ..payer })?;
-    journal.set_account(to, Account { balance: received, ..receiver })?;
+    journal.set_account_at(from, Account { balance: payer_left, ..payer })?;
+    journal.set_account_at(to, Account { balance: received, ..receiver })?;
     Ok(())
 }

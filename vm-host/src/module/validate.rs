@@ -232,7 +232,11 @@ impl<'l> Pass<'l> {
         let mut validator = Validator::new_with_features(self.features);
         let mut allocations = FuncValidatorAllocations::default();
         let mut function = 0u32;
-        for payload in Parser::new(0).parse_all(code) {
+        // The parser reads immediates by its features: with more of them than the engine's it would take a long zero
+        // for a table's or memory's index, or a 64-bit offset, and the engine would refuse the stored module.
+        let mut parser = Parser::new(0);
+        parser.set_features(self.features);
+        for payload in parser.parse_all(code) {
             let payload = payload?;
             // Before the validator: it allocates for what a section claims.
             self.measure(&payload)?;
@@ -291,6 +295,9 @@ impl<'l> Pass<'l> {
             }
             Payload::MemorySection(section) => {
                 self.memories = self.memories.saturating_add(section.count().into());
+                if self.memories > 1 {
+                    return Err(ModuleError::MemoryCount { found: self.memories });
+                }
                 for memory in section.clone() {
                     self.memory(memory?)?;
                 }

@@ -35,7 +35,7 @@ pub(crate) enum Node {
 impl Node {
     /// The leaf of an entry.
     pub(super) fn leaf(key: &[u8], value_hash: Hash) -> Arc<Self> {
-        let hash = HashBuilder::new(Domain::Leaf).with(key).with(value_hash).finish();
+        let hash = leaf_hash(key, &value_hash);
         Arc::new(Self::Leaf { key: key.into(), value_hash, hash })
     }
 
@@ -51,6 +51,11 @@ impl Node {
             Self::Leaf { hash, .. } | Self::Inner { hash, .. } | Self::Opaque(hash) => *hash,
         }
     }
+}
+
+/// The hash of a leaf.
+pub(crate) fn leaf_hash(key: &[u8], value_hash: &Hash) -> Hash {
+    HashBuilder::new(Domain::Leaf).with(key).with(value_hash).finish()
 }
 
 /// The hash of an inner node. The bit index is in the blake3 key, so that the preimage stays one block of 64 bytes.

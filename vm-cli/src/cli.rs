@@ -1,0 +1,222 @@
+//! The command line: what it takes, and the exit codes that it gives.
+
+use std::io::{IsTerminal as _, Write};
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use miette::{GraphicalTheme, MietteHandlerOpts, Report};
+use vm_host::TraceLevel;
+
+use crate::report::text::Colours;
+use crate::report::{json, text};
+use crate::run::{genesis, run};
+use crate::scenario::Scenario;
+use crate::store::Place;
+
+const EXIT_CODES: &str = "Exit codes:
+  0  every expectation holds
+  1  an expectation does not hold
+  2  the command line, a scenario or a module is wrong; nothing was run
+  3  the node failed (disk, memory, a bug); says nothing about the scenario";
+
+/// What a command came to; see `vm run --help`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exit {
+    /// Every expectation holds.
+    Ok,
+    /// An expectation does not hold.
+    Unmet,
+    /// Bad input.
+    BadInput,
+    /// The node failed.
+    NodeFailure,
+}
+
+impl Exit {
+    /// The process's exit code.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Unmet => 1,
+            Self::BadInput => 2,
+            Self::NodeFailure => 3,
+        }
+    }
+}
+
+/// A deterministic virtual machine for smart contracts.
+#[derive(Debug, Parser)]
+#[command(name = "vm", version, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs scenarios, each on a new store, and shows what every transaction did.
+    #[command(after_help = EXIT_CODES)]
+    Run(RunArgs),
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// Scenario files (vm-cli/SCENARIOS.md).
+    #[arg(required = true, value_name = "SCENARIO")]
+    scenarios: Vec<PathBuf>,
+    /// Keep the state in a new redb file here (default: a temporary one).
+    #[arg(long, value_name = "PATH", conflicts_with = "memory")]
+    store: Option<PathBuf>,
+    /// Keep the state in memory.
+    #[arg(long)]
+    memory: bool,
+    /// Take modules of the same file names from this folder instead of where the scenarios say.
+    #[arg(long, value_name = "FOLDER")]
+    modules: Option<PathBuf>,
+    /// Print JSON for programs.
+    #[arg(long)]
+    json: bool,
+    /// How much of each transaction to show.
+    #[arg(long, value_enum, default_value_t = Trace::Calls, value_name = "LEVEL")]
+    trace: Trace,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Trace {
+    /// One line per transaction.
+    Off,
+    /// Calls, events and changes of state.
+    Calls,
+    /// Every host operation as well.
+    Full,
+}
+
+impl From<Trace> for TraceLevel {
+    fn from(trace: Trace) -> Self {
+        match trace {
+            Trace::Off => Self::Off,
+            Trace::Calls => Self::Calls,
+            Trace::Full => Self::Full,
+        }
+    }
+}
+
+/// Colours belong on a terminal whose user has not said no (<https://no-color.org>).
+fn coloured(is_terminal: bool) -> bool {
+    is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Sets how diagnostics look. Has an effect the first time only.
+pub fn install_diagnostics() {
+    let on = coloured(std::io::stderr().is_terminal());
+    let hook = miette::set_hook(Box::new(move |_| {
+        let theme = if on { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+        let options = MietteHandlerOpts::new().graphical_theme(theme).wrap_lines(false).width(200).color(on);
+        Box::new(options.build())
+    }));
+    // A second hook is refused: the first serves.
+    drop(hook);
+}
+
+impl Cli {
+    /// Does what the command line says; reports go to `out`, diagnostics to `err`.
+    pub fn execute(self, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
+        match self.command {
+            Command::Run(args) => args.execute(out, err),
+        }
+    }
+}
+
+/// Tells of a problem. Where even that cannot be written, the exit code still says it.
+fn complain(err: &mut dyn Write, problem: Report) {
+    drop(writeln!(err, "{problem:?}"));
+}
+
+impl RunArgs {
+    fn execute(&self, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
+        let place = match (&self.store, self.memory) {
+            (Some(path), _) => Place::Path(path.clone()),
+            (None, true) => Place::Memory,
+            (None, false) => Place::Temporary,
+        };
+        if self.store.is_some() && self.scenarios.len() > 1 {
+            let problem = miette::miette!(
+                help = "run them one by one, each with its own --store",
+                "--store takes one scenario: each begins with a store of its own"
+            );
+            complain(err, problem);
+            return Exit::BadInput;
+        }
+        // All input is looked at before anything runs or is written.
+        let mut scenarios = Vec::new();
+        let mut exit = Exit::Ok;
+        for path in &self.scenarios {
+            match Scenario::load_with(path, self.modules.as_deref()) {
+                Ok(scenario) => scenarios.push(scenario),
+                Err(error) => {
+                    complain(err, error.into());
+                    exit = Exit::BadInput;
+                }
+            }
+        }
+        if let Err(error) = place.check() {
+            complain(err, error.into());
+            exit = Exit::BadInput;
+        }
+        if exit != Exit::Ok {
+            return exit;
+        }
+        let mut reports = Vec::new();
+        for (index, scenario) in scenarios.iter().enumerate() {
+            match self.one(scenario, &place) {
+                Ok((passed, report)) => {
+                    exit = exit.max(if passed { Exit::Ok } else { Exit::Unmet });
+                    match report {
+                        Output::Json(report) => reports.push(report),
+                        Output::Text(report) => {
+                            let gap = if index > 0 { "\n" } else { "" };
+                            if write!(out, "{gap}{report}").is_err() {
+                                return exit;
+                            }
+                        }
+                    }
+                }
+                Err((kind, error)) => {
+                    complain(err, error);
+                    exit = exit.max(kind);
+                }
+            }
+        }
+        if self.json {
+            let document = serde_json::to_string_pretty(&json::document(reports)).unwrap_or_default();
+            drop(writeln!(out, "{document}"));
+        }
+        // A reader that has gone (`| head`) is no failure of the run.
+        drop(out.flush());
+        exit
+    }
+
+    fn one(&self, scenario: &Scenario, place: &Place) -> Result<(bool, Output), (Exit, Report)> {
+        let genesis = genesis(scenario).map_err(|error| (Exit::BadInput, Report::msg(error)))?;
+        let mut opened = place.open(&genesis).map_err(|error| {
+            let exit = if error.is_node_failure() { Exit::NodeFailure } else { Exit::BadInput };
+            (exit, error.into())
+        })?;
+        let run = run(scenario, opened.store(), self.trace.into())
+            .map_err(|error| (Exit::NodeFailure, Report::msg(error)))?;
+        if self.json {
+            return Ok((run.passed(), Output::Json(json::report(scenario, &run))));
+        }
+        let colours = if coloured(std::io::stdout().is_terminal()) { Colours::On } else { Colours::Off };
+        let mut report = String::new();
+        let written = text::write(&mut report, scenario, &run, colours);
+        debug_assert!(written.is_ok(), "writing to a String does not fail");
+        Ok((run.passed(), Output::Text(report)))
+    }
+}
+
+enum Output {
+    Text(String),
+    Json(serde_json::Value),
+}

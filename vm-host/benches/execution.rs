@@ -1,0 +1,431 @@
+//! What execution costs beside its floor, both measured in the same run.
+//!
+//! `cargo bench -p vm-host` prints every figure as CPU time of this thread: the median of rounds that alternate
+//! between the figure and its floor, so that a noisy neighbour hits both. Names are `module::operation/key=value`.
+//! An argument selects by substring. Nothing here asserts a time.
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    clippy::float_arithmetic,
+    clippy::as_conversions,
+    clippy::arithmetic_side_effects,
+    clippy::default_numeric_fallback,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a benchmark is above the consensus line"
+)]
+
+#[path = "../tests/common/mod.rs"]
+mod common;
+
+use std::hint::black_box;
+
+use common::script::{Arg, INPUT, SCRATCH, Script};
+use common::{Chain, alice, bob, plain_module};
+use cpu_time::ThreadTime;
+use parity_scale_codec::Encode;
+use vm_core::abi::HostFunction as F;
+use vm_core::interface::Type;
+use vm_core::{Address, Block, FUEL_PER_GAS, Payload, Transaction};
+use vm_host::{Options, TraceLevel};
+use wasmi::{CompilationMode, Config, Engine, Linker, Module, Store};
+
+/// Rounds per figure; the median is reported.
+const ROUNDS: usize = 15;
+
+/// One measured thing: nanoseconds of CPU time per operation.
+#[derive(Clone, Copy, Debug)]
+struct Figure {
+    median: f64,
+    /// Half the distance between the quartiles, as a share of the median.
+    spread: f64,
+}
+
+fn figure(mut samples: Vec<f64>) -> Figure {
+    samples.sort_by(f64::total_cmp);
+    let at = |share: f64| samples[((samples.len() - 1) as f64 * share) as usize];
+    Figure { median: at(0.5), spread: (at(0.75) - at(0.25)) / 2.0 / at(0.5) }
+}
+
+/// Times `ours` and `floor` in alternation; each returns how many operations it did.
+fn beside(mut ours: impl FnMut() -> u64, mut floor: impl FnMut() -> u64) -> (Figure, Figure) {
+    let time = |run: &mut dyn FnMut() -> u64| {
+        let start = ThreadTime::now();
+        let operations = run();
+        start.elapsed().as_nanos() as f64 / operations as f64
+    };
+    let (mut a, mut b) = (vec![], vec![]);
+    for round in 0..=ROUNDS {
+        let (x, y) = (time(&mut ours), time(&mut floor));
+        // The first round warms caches up.
+        if round > 0 {
+            a.push(x);
+            b.push(y);
+        }
+    }
+    (figure(a), figure(b))
+}
+
+fn header() {
+    println!("{:<58} {:>12} {:>7} {:>12} {:>7}  aim", "name", "ns", "+-", "floor ns", "ratio");
+}
+
+fn line(name: &str, ours: Figure, floor: Option<f64>, aim: &str) {
+    let (floor_text, ratio) = match floor {
+        Some(floor) => (format!("{floor:.1}"), format!("{:.2}", ours.median / floor)),
+        None => (String::new(), String::new()),
+    };
+    println!(
+        "{name:<58} {:>12.1} {:>6.1}% {floor_text:>12} {ratio:>7}  {aim}",
+        ours.median,
+        ours.spread * 100.0
+    );
+}
+
+/// wasmi as it comes, with fuel: the floor of everything that runs code.
+fn bare_engine() -> Engine {
+    let mut config = Config::default();
+    config.consume_fuel(true).compilation_mode(CompilationMode::Eager);
+    Engine::new(&config)
+}
+
+/// A linker whose host functions do nothing, for running a contract's module bare.
+fn bare_linker(engine: &Engine, module: &Module) -> Linker<()> {
+    let mut linker = Linker::new(engine);
+    for import in module.imports() {
+        let ty = import.ty().func().unwrap().clone();
+        let results = ty.results().to_vec();
+        let call = move |_: wasmi::Caller<'_, ()>, _: &[wasmi::Val], out: &mut [wasmi::Val]| {
+            for (slot, ty) in out.iter_mut().zip(&results) {
+                *slot = wasmi::Val::default_for_ty(*ty);
+            }
+            Ok(())
+        };
+        linker.func_new(import.module(), import.name(), ty, call).unwrap();
+    }
+    linker
+}
+
+/// Store, instance and one call of `name`.
+fn bare_call(engine: &Engine, linker: &Linker<()>, module: &Module, name: &str) {
+    let mut store = Store::new(engine, ());
+    store.set_fuel(u64::MAX / 2).unwrap();
+    let instance = linker.instantiate_and_start(&mut store, module).unwrap();
+    instance.get_typed_func::<(), ()>(&store, name).unwrap().call(&mut store, ()).unwrap();
+    black_box(store.get_fuel().unwrap());
+}
+
+/// A block of `count` calls by alice.
+fn calls(chain: &mut Chain, count: u64, contract: Address, function: &str, args: &[u8], gas: u64) -> Block {
+    let start = chain.nonces.get(&alice()).copied().unwrap_or_default();
+    let call = |index: u64| Transaction {
+        sender: alice(),
+        nonce: start + index,
+        gas_limit: gas,
+        gas_price: 1,
+        payload: Payload::Call { contract, function: function.into(), args: args.to_vec(), value: 0 },
+    };
+    chain.block((0..count).map(call).collect())
+}
+
+/// Executes a block and returns its number of transactions; all must succeed.
+fn execute(chain: &Chain, block: &Block, level: TraceLevel) -> u64 {
+    let outcome = chain.vm.execute_block(&chain.view(), block, Options { trace: level }).unwrap();
+    let failed = outcome.transactions.iter().find(|executed| !executed.receipt.status.is_success());
+    assert!(failed.is_none(), "{failed:?}");
+    black_box(outcome).transactions.len() as u64
+}
+
+/// What an empty transaction costs beside wasmi's own start of the same instance.
+fn empty_call() -> f64 {
+    let code = plain_module(r#"(module (memory (export "memory") 1 1) (func (export "run")))"#, &["run"]);
+    let mut chain = Chain::new();
+    let contract = chain.deploy(&code);
+    let block = calls(&mut chain, 500, contract, "run", &[], 100_000);
+    let engine = bare_engine();
+    let module = Module::new(&engine, &code).unwrap();
+    let linker = bare_linker(&engine, &module);
+    let (ours, floor) = beside(
+        || execute(&chain, &block, TraceLevel::Off),
+        || {
+            (0..500).for_each(|_| bare_call(&engine, &linker, &module, "run"));
+            500
+        },
+    );
+    line("block::empty_transaction", ours, Some(floor.median), "");
+    let view = chain.view();
+    let query = vm_host::Query {
+        caller: alice(),
+        contract,
+        function: "run".into(),
+        args: vec![],
+        gas_limit: 1_000_000,
+    };
+    let (ours, floor) = beside(
+        || {
+            for _ in 0..500 {
+                assert!(
+                    chain.vm.query(&view, &query, Options::default()).unwrap().receipt.status.is_success()
+                );
+            }
+            500
+        },
+        || {
+            (0..500).for_each(|_| bare_call(&engine, &linker, &module, "run"));
+            500
+        },
+    );
+    line("executor::empty_call", ours, Some(floor.median), "<= 1.6");
+    floor.median
+}
+
+/// Arithmetic in a loop, under the VM and bare: `operators` wasm operators a round.
+fn compute() -> f64 {
+    let body = r#"(module (memory (export "memory") 1 1) (func (export "run") (local $i i32) (local $x i64)
+        (local.set $i (i32.const 200000)) (local.set $x (i64.const 88172645463325252))
+        (loop $l
+            (local.set $x (i64.xor (local.get $x) (i64.shl (local.get $x) (i64.const 13))))
+            (local.set $x (i64.xor (local.get $x) (i64.shr_u (local.get $x) (i64.const 7))))
+            (local.set $x (i64.xor (local.get $x) (i64.shl (local.get $x) (i64.const 17))))
+            (local.set $i (i32.sub (local.get $i) (i32.const 1)))
+            (br_if $l (local.get $i)))
+        (i64.store (i32.const 0) (local.get $x))))"#;
+    let code = plain_module(body, &["run"]);
+    let mut chain = Chain::new();
+    let contract = chain.deploy(&code);
+    let block = calls(&mut chain, 1, contract, "run", &[], 100_000_000);
+    let outcome = chain.execute(&block).unwrap();
+    let fuel = outcome.transactions[0].resources.fuel;
+    let engine = bare_engine();
+    let module = Module::new(&engine, &code).unwrap();
+    let linker = bare_linker(&engine, &module);
+    let (ours, floor) = beside(
+        || {
+            execute(&chain, &block, TraceLevel::Off);
+            fuel
+        },
+        || {
+            bare_call(&engine, &linker, &module, "run");
+            fuel
+        },
+    );
+    line("executor::compute/per=fuel", ours, Some(floor.median), "<= 1.03 (instructions)");
+    floor.median
+}
+
+/// One host operation, repeated in one call; less the same script without it.
+fn operation(name: &str, build: &dyn Fn(&mut Script, u64), with: u64, ns_per_gas: f64) {
+    let run = |count: u64| {
+        let mut script = Script::new().param("to", Type::Address);
+        build(&mut script, count);
+        let mut chain = Chain::new();
+        let contract = chain.deploy(&script.build());
+        let block = calls(&mut chain, 20, contract, "run", &bob().encode(), 25_000_000);
+        let outcome = chain.execute(&block).unwrap();
+        let receipt = &outcome.transactions[0].receipt;
+        assert!(receipt.status.is_success(), "{name}: {:?}", receipt.status);
+        (chain, block, receipt.gas_used + receipt.gas_refunded)
+    };
+    let (base_chain, base_block, base_gas) = run(0);
+    let (chain, block, gas) = run(with);
+    let (ours, base) = beside(
+        || execute(&chain, &block, TraceLevel::Off),
+        || execute(&base_chain, &base_block, TraceLevel::Off),
+    );
+    let each = (ours.median - base.median) / with as f64;
+    let gas = (gas - base_gas) as f64 / with as f64;
+    println!(
+        "{:<58} {each:>12.1} {:>6.1}% {:>12} {:>7.2}  <= 4.00 ({gas:.0} gas, {:.2} ns a gas)",
+        format!("host::{name}"),
+        ours.spread * 100.0,
+        "",
+        each / gas / ns_per_gas,
+        each / gas
+    );
+}
+
+fn object_operations(ns_per_gas: f64) {
+    let each = |function: F, args: &'static [u64]| {
+        move |script: &mut Script, count: u64| {
+            (0..count).for_each(|_| {
+                script.call(function, args);
+            });
+        }
+    };
+    let simple: [(&str, F, &'static [u64]); 10] = [
+        ("block_height", F::block_height, &[]),
+        ("sender", F::sender, &[SCRATCH]),
+        ("balance", F::balance, &[INPUT]),
+        ("transfer/amount=0", F::transfer, &[INPUT, 0]),
+        ("object_create", F::object_create, &[0]),
+        ("object_get_by_owner/found=no", F::object_get_by_owner, &[INPUT]),
+        ("log/bytes=64", F::log, &[INPUT, 4, INPUT, 60]),
+        ("input/bytes=32", F::input, &[SCRATCH, 64]),
+        ("ret/bytes=64", F::ret, &[SCRATCH, 64]),
+        ("blake3/bytes=1024", F::blake3, &[0, 1024, SCRATCH]),
+    ];
+    for (name, function, args) in simple {
+        // The event's name must be UTF-8: the data section begins with zeros, which are.
+        let args: &'static [u64] = if function == F::log { &[8_192, 4, 8_192, 60] } else { args };
+        operation(name, &each(function, args), 100, ns_per_gas);
+    }
+    let fields = |script: &mut Script, kind: u32, count: u64, bytes: usize| {
+        let object = script.call(F::object_create, &[0]);
+        let names: Vec<String> = (0..100).map(|index| format!("field{index}")).collect();
+        for name in names.iter().take(if kind == 0 { 0 } else { 100 }) {
+            script.set(object, name, &vec![7; bytes]);
+        }
+        for name in names.iter().cycle().take(count as usize) {
+            match kind {
+                0 => script.set(object, name, &vec![7; bytes]),
+                1 => script.get(object, name),
+                _ => {
+                    let at = script.bytes(name.as_bytes());
+                    script.op(F::field_remove, &[Arg::Out(object), at.into(), (name.len() as u64).into()])
+                }
+            };
+        }
+    };
+    for bytes in [8usize, 200] {
+        operation(
+            &format!("field_set/bytes={bytes},new=yes"),
+            &move |s, n| fields(s, 0, n, bytes),
+            100,
+            ns_per_gas,
+        );
+    }
+    operation("field_get/bytes=8", &move |s, n| fields(s, 1, n, 8), 100, ns_per_gas);
+    operation("field_remove", &move |s, n| fields(s, 2, n, 8), 100, ns_per_gas);
+    let owners = |script: &mut Script, count: u64| {
+        let (a, b) = (script.bytes(&alice().0), script.bytes(&bob().0));
+        let object = script.call(F::object_create, &[0]);
+        for index in 0..count {
+            script.op(F::object_set_owner, &[Arg::Out(object), if index % 2 == 0 { a } else { b }.into()]);
+        }
+    };
+    operation("object_set_owner", &owners, 100, ns_per_gas);
+    let deleted = |script: &mut Script, count: u64| {
+        let objects: Vec<usize> = (0..100).map(|_| script.call(F::object_create, &[0])).collect();
+        for object in objects.into_iter().take(count as usize) {
+            script.op(F::object_id, &[Arg::Out(object), SCRATCH.into()]);
+            script.call(F::object_delete, &[SCRATCH]);
+        }
+    };
+    operation("object_delete/fields=0", &deleted, 100, ns_per_gas);
+}
+
+/// A further call between contracts, beside wasmi's start of the callee.
+fn call_between(floor: f64) {
+    let code = plain_module(r#"(module (memory (export "memory") 1 1) (func (export "run")))"#, &["run"]);
+    let run = |count: u64| {
+        let mut chain = Chain::new();
+        let callee = chain.deploy(&code);
+        let mut script = Script::new().param("to", Type::Address);
+        let name = script.bytes(b"run");
+        (0..count).for_each(|_| {
+            script.call(F::call, &[INPUT, name, 3, 0, 0, 0, 0]);
+        });
+        let contract = chain.deploy(&script.build());
+        let block = calls(&mut chain, 20, contract, "run", &callee.encode(), 25_000_000);
+        (chain, block)
+    };
+    let (base_chain, base_block) = run(0);
+    let (chain, block) = run(100);
+    let (ours, base) = beside(
+        || execute(&chain, &block, TraceLevel::Off),
+        || execute(&base_chain, &base_block, TraceLevel::Off),
+    );
+    let each = Figure { median: (ours.median - base.median) / 100.0, spread: ours.spread };
+    line("executor::call_between_contracts", each, Some(floor), "<= 2.0");
+}
+
+/// The fixture token: a transfer between two holders.
+fn token_transfer(ns_per_fuel: f64) {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/wasm/token.wasm");
+    let code = std::fs::read(path).expect("fixtures/wasm/token.wasm is committed");
+    let mut chain = Chain::new();
+    let salt = vm_core::Hash([1; 32]);
+    let contract = Address::of_contract(&alice(), &salt, &vm_core::Hash::of_code(&code));
+    let payload = Payload::Deploy {
+        code: vm_core::CodeSource::Bytes(code.clone()),
+        salt,
+        args: ("Gold", u64::MAX).encode(),
+        value: 0,
+    };
+    assert!(chain.run(alice(), 50_000_000, payload).receipt.status.is_success());
+    let args = (bob(), 1u64).encode();
+    assert!(chain.call(contract, "transfer", (bob(), 1u64)).status.is_success());
+    let block = calls(&mut chain, 500, contract, "transfer", &args, 1_000_000);
+    let outcome = chain.execute(&block).unwrap();
+    let executed = &outcome.transactions[1];
+    let (fuel, gas) = (executed.resources.fuel, executed.receipt.gas_used);
+    let engine = bare_engine();
+    let module = Module::new(&engine, &code).unwrap();
+    let linker = bare_linker(&engine, &module);
+    let start = || {
+        (0..500).for_each(|_| {
+            let mut store = Store::new(&engine, ());
+            store.set_fuel(1).unwrap();
+            black_box(linker.instantiate_and_start(&mut store, &module).unwrap());
+        });
+        500
+    };
+    let (ours, floor) = beside(|| execute(&chain, &block, TraceLevel::Off), start);
+    let own_code = fuel as f64 * ns_per_fuel;
+    let without = Figure { median: ours.median - own_code, ..ours };
+    line("executor::token_transfer", ours, Some(floor.median), "");
+    line("executor::token_transfer/own_code=excluded", without, Some(floor.median), "<= 3.0");
+    println!("    {fuel} fuel of its own code ({own_code:.0} ns), {gas} gas, module of {} bytes", code.len());
+    for (name, level) in [("calls", TraceLevel::Calls), ("full", TraceLevel::Full)] {
+        let (traced, plain) =
+            beside(|| execute(&chain, &block, level), || execute(&chain, &block, TraceLevel::Off));
+        line(&format!("executor::token_transfer/trace={name}"), traced, Some(plain.median), "<= 1.10");
+    }
+}
+
+/// Validation and translation per byte of module.
+fn translation(ns_per_gas: f64) {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/wasm/token.wasm");
+    let code = std::fs::read(path).expect("fixtures/wasm/token.wasm is committed");
+    let params = vm_core::Params::default();
+    let bytes = code.len() as u64;
+    let (ours, floor) = beside(
+        || {
+            vm_host::validate_module(&code, &params).unwrap();
+            bytes
+        },
+        || {
+            black_box(Module::new(&bare_engine(), &code).unwrap());
+            bytes
+        },
+    );
+    line("module::validate/per=byte", ours, Some(floor.median), "");
+    let load = Figure { median: ours.median + floor.median, ..ours };
+    let gas = params.gas().module_load_byte as f64;
+    line("module::load/per=byte,cache=cold", load, Some(floor.median), "");
+    println!("    load: {:.2} of plain code's ns per gas (<= 4.00)", load.median / gas / ns_per_gas);
+}
+
+fn main() {
+    let wanted = std::env::args().skip(1).find(|arg| !arg.starts_with("--"));
+    let on = |name: &str| wanted.as_ref().is_none_or(|wanted| name.contains(wanted.as_str()));
+    header();
+    let ns_per_fuel = compute();
+    let ns_per_gas = ns_per_fuel * FUEL_PER_GAS as f64;
+    println!("    plain code: {ns_per_fuel:.3} ns a fuel, {ns_per_gas:.2} ns a gas");
+    let floor = empty_call();
+    if on("call_between") {
+        call_between(floor);
+    }
+    if on("token_transfer") {
+        token_transfer(ns_per_fuel);
+    }
+    if on("module") {
+        translation(ns_per_gas);
+    }
+    if on("host") {
+        object_operations(ns_per_gas);
+    }
+}
