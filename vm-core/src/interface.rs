@@ -18,7 +18,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use parity_scale_codec::{Decode, DecodeLimit, Encode};
 
-pub use check::{ArgumentError, check};
+pub use check::{ArgumentError, check, check_within};
 
 /// How deeply types nest at most.
 pub const TYPE_DEPTH_MAX: u32 = 16;

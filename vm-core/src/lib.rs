@@ -35,6 +35,6 @@ pub use hash::{Domain, HashBuilder, blake3, hash, value_hash};
 pub use id::{Address, Hash, ObjectId, ParseIdError};
 pub use key::{Key, KeyError, KeySpace, Stamp};
 pub use object::{Account, Contract, DecodeEntryError, ObjectMeta, OwnedObject, Policy, System};
-pub use params::{ENGINE_VERSION, LimitInfo, Limits, Params, ParamsError, VM_VERSION};
+pub use params::{ENGINE_VERSION, Features, LimitInfo, Limits, Params, ParamsError, VM_VERSION};
 pub use receipt::{Event, Receipt, Status};
 pub use transaction::{CodeSource, Payload, Transaction};

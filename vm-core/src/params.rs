@@ -43,9 +43,9 @@ pub enum ParamsError {
     /// A feature that this VM never allows.
     #[error("{0} can't be switched on: its results differ between machines")]
     Forbidden(&'static str),
-    /// A quotient of the gas schedule that is 0.
+    /// A price or quotient of the gas schedule that must not be 0, since it bounds a loop or divides.
     #[error("the gas schedule's {0} is 0")]
-    ZeroQuotient(&'static str),
+    Zero(&'static str),
 }
 
 /// What is known of one limit.
@@ -135,8 +135,8 @@ limits! {
     interface_bytes: u32 = 32_768 in 1_024 ..= 262_144,
     /// Pages (64 KiB) of a frame's memory.
     memory_pages: u32 = 32 in 1 ..= 1_024,
-    /// Pages of all live frames of a transaction together.
-    transaction_pages: u32 = 256 in 16 ..= 16_384,
+    /// Pages of all live frames of a transaction together: their memories, and what their wasm stacks may take.
+    transaction_pages: u32 = 1_024 in 64 ..= 16_384,
     /// Wasm calls nested in one frame.
     wasm_depth: u32 = 256 in 32 ..= 4_096,
     /// Contract calls nested in one transaction; the outermost frame has depth 0.
@@ -213,8 +213,8 @@ impl Params {
     ///
     /// # Errors
     ///
-    /// [`ParamsError`] for a limit outside its range, limits that contradict each other, a forbidden feature or a
-    /// quotient of 0.
+    /// [`ParamsError`] for a limit outside its range, limits that contradict each other, a forbidden feature, or a
+    /// price of 0 that bounds a loop.
     pub fn new(
         chain: impl Into<alloc::string::String>,
         limits: Limits,
@@ -253,11 +253,14 @@ impl Params {
                 return Err(ParamsError::Forbidden(name));
             }
         }
-        for (name, quotient) in
-            [("refund_quotient", gas.refund_quotient), ("call_reserve_quotient", gas.call_reserve_quotient)]
-        {
+        for (name, quotient) in [
+            ("refund_quotient", gas.refund_quotient),
+            ("call_reserve_quotient", gas.call_reserve_quotient),
+            ("data_byte", gas.data_byte),
+            ("touch", gas.touch),
+        ] {
             if quotient == 0 {
-                return Err(ParamsError::ZeroQuotient(name));
+                return Err(ParamsError::Zero(name));
             }
         }
         let chain = chain.into();
@@ -327,7 +330,7 @@ mod tests {
             Err(ParamsError::OutOfRange { name: "call_depth", value: 0, least: 8, most: 1_024 })
         );
         assert!(matches!(
-            with(|l| l.memory_pages = 512),
+            with(|l| (l.memory_pages, l.transaction_pages) = (512, 256)),
             Err(ParamsError::Contradiction { smaller: "memory_pages", larger: "transaction_pages", .. })
         ));
         for name in ["simd", "threads", "floats"] {
@@ -342,7 +345,7 @@ mod tests {
         }
         let gas = GasSchedule { refund_quotient: 0, ..GasSchedule::default() };
         let made = Params::new("t", Limits::default(), Features::default(), gas);
-        assert_eq!(made, Err(ParamsError::ZeroQuotient("refund_quotient")));
+        assert_eq!(made, Err(ParamsError::Zero("refund_quotient")));
     }
 
     #[test]

@@ -215,6 +215,191 @@ fn compute() -> f64 {
     floor.median
 }
 
+/// The body of a loop, and what it needs around it.
+struct Loop {
+    name: &'static str,
+    body: String,
+    around: String,
+}
+
+/// Loops over one kind of operator each: nanoseconds per gas beside those of the arithmetic loop (R54).
+fn loops(ns_per_fuel: f64) {
+    let locals = |count: usize| format!("(func $f (local {}))", "i64 ".repeat(count));
+    let deep: String = (0..100).map(|_| "(local.get $x)").collect::<String>() + &"(i64.add)".repeat(99);
+    let table = "(table 4 funcref) (elem (i32.const 0) $g $g $g $g) (type $t (func)) (func $g)";
+    let targets = "0 ".repeat(1_000);
+    let one = |name, body: &str, around: &str| Loop { name, body: body.into(), around: around.into() };
+    let all = [
+        one("call/locals=0", "(call $f)", &locals(0)),
+        one("call/locals=30", "(call $f)", &locals(30)),
+        one("call/locals=100", "(call $f)", &locals(100)),
+        one(
+            "call/params=16,results=4",
+            &format!("(call $f {}) drop drop drop drop", "(local.get $x)".repeat(16)),
+            &format!(
+                "(func $f (param {}) (result i64 i64 i64 i64) {})",
+                "i64 ".repeat(16),
+                "(local.get 0)".repeat(4)
+            ),
+        ),
+        one("call_indirect", "(call_indirect (type $t) (i32.and (local.get $i) (i32.const 3)))", table),
+        one("br_table/targets=1000", &format!("(block (br_table {targets} (local.get $i)))"), ""),
+        one("operands=100", &format!("(local.set $x {deep})"), ""),
+        one("i64.div_u", "(local.set $x (i64.div_u (local.get $x) (i64.const 7)))", ""),
+        one(
+            "i64.rem_s",
+            "(local.set $x (i64.rem_s (i64.const -9223372036854775807) (i64.or (local.get $x) (i64.const 3))))",
+            "",
+        ),
+        one("i64.mul", "(local.set $x (i64.mul (local.get $x) (i64.const 7)))", ""),
+        one("i64.popcnt", "(local.set $x (i64.popcnt (local.get $x)))", ""),
+        one(
+            "i64.load/stride=4096",
+            "(local.set $x (i64.load (i32.and (i32.mul (local.get $i) (i32.const 4096)) (i32.const 0x1ffff0))))",
+            "",
+        ),
+        one(
+            "i64.store/stride=4096",
+            "(i64.store (i32.and (i32.mul (local.get $i) (i32.const 4096)) (i32.const 0x1ffff0)) (local.get $x))",
+            "",
+        ),
+        one("global.set", "(global.set $g (local.get $x))", "(global $g (mut i64) (i64.const 0))"),
+        one("select", "(local.set $x (select (local.get $x) (i64.const 1) (local.get $i)))", ""),
+        one("memory.size", "(drop (memory.size))", ""),
+        one("memory.grow/by=0", "(drop (memory.grow (i32.const 0)))", ""),
+        one("memory.grow/refused", "(drop (memory.grow (i32.const 1000)))", ""),
+        one("memory.fill/bytes=0", "(memory.fill (i32.const 0) (i32.const 1) (i32.const 0))", ""),
+        one("memory.fill/bytes=64", "(memory.fill (i32.const 0) (i32.const 1) (i32.const 64))", ""),
+        one("memory.fill/bytes=65536", "(memory.fill (i32.const 0) (i32.const 1) (i32.const 65536))", ""),
+        one("memory.copy/bytes=0", "(memory.copy (i32.const 0) (i32.const 128) (i32.const 0))", ""),
+        one("memory.copy/bytes=63", "(memory.copy (i32.const 0) (i32.const 128) (i32.const 63))", ""),
+        one(
+            "memory.copy/bytes=65536",
+            "(memory.copy (i32.const 0) (i32.const 1000000) (i32.const 65536))",
+            "",
+        ),
+        one(
+            "memory.copy/bytes=1000000",
+            "(memory.copy (i32.const 0) (i32.const 1000000) (i32.const 1000000))",
+            "",
+        ),
+        one(
+            "memory.init/bytes=63",
+            "(memory.init $d (i32.const 0) (i32.const 0) (i32.const 63))",
+            &format!("(data $d \"{}\")", "x".repeat(64)),
+        ),
+    ];
+    for Loop { name, body, around } in all {
+        let wat = format!(
+            r#"(module {around} (memory (export "memory") 32 32) (func (export "run") (local $i i32) (local $x i64)
+                (local.set $i (i32.const COUNT)) (local.set $x (i64.const 88172645463325252))
+                (loop $l {body} (local.set $i (i32.sub (local.get $i) (i32.const 1))) (br_if $l (local.get $i)))))"#
+        );
+        let big = name.contains("65536") || name.contains("1000000");
+        let rounds = if big { 200 } else { 50_000 };
+        let run = |count: u32| {
+            let code = plain_module(&wat.replace("COUNT", &count.to_string()), &["run"]);
+            let mut chain = Chain::new();
+            let contract = chain.deploy(&code);
+            let query = vm_host::Query {
+                caller: alice(),
+                contract,
+                function: "run".into(),
+                args: vec![],
+                gas_limit: 500_000_000,
+            };
+            let view = chain.view();
+            let answer = chain.vm.query(&view, &query, Options::default()).unwrap();
+            assert!(answer.receipt.status.is_success(), "{name}: {:?}", answer.receipt.status);
+            (chain, view, query, answer.resources.fuel)
+        };
+        let (chain, view, query, fuel) = run(rounds);
+        let (base_chain, base_view, base_query, base_fuel) = run(1);
+        let call = |chain: &Chain, view: &std::sync::Arc<dyn vm_state::View>, query: &vm_host::Query| {
+            black_box(chain.vm.query(view, query, Options::default()).unwrap());
+            1
+        };
+        let (ours, base) =
+            beside(|| call(&chain, &view, &query), || call(&base_chain, &base_view, &base_query));
+        let fuel = (fuel - base_fuel) as f64;
+        let ratio = (ours.median - base.median) / fuel / ns_per_fuel;
+        let each = (ours.median - base.median) / f64::from(rounds);
+        println!(
+            "{:<58} {each:>12.2} {:>6.1}% {:>12} {ratio:>7.2}  <= 4.00 ({:.2} fuel)",
+            format!("loop::{name}"),
+            ours.spread * 100.0,
+            "",
+            fuel / f64::from(rounds)
+        );
+    }
+}
+
+/// What starting an instance costs for each thing that a module may declare, beside what it is charged.
+fn declarations(ns_per_gas: f64) {
+    let page = "x".repeat(60_000);
+    let functions = "(func)".repeat(1_000);
+    let globals = "(global (mut i64) (i64.const 1))".repeat(64);
+    let segments: String = (0..128).map(|at| format!("(data (i32.const {at}) \"x\")")).collect();
+    let elements = format!("(table 1024 funcref) (func $f) (elem (i32.const 0) {})", "$f ".repeat(1_024));
+    let all: [(&str, u32, String); 8] = [
+        ("nothing", 1, String::new()),
+        ("pages=32", 32, String::new()),
+        ("functions=1000", 1, functions),
+        ("globals=64", 1, globals),
+        ("data_segments=128", 1, segments),
+        ("data_bytes=60000", 1, format!("(data (i32.const 0) \"{page}\")")),
+        ("table_elements=1024", 1, elements),
+        ("table=1024", 1, "(table 1024 funcref)".into()),
+    ];
+    for (name, pages, extra) in all {
+        let wat = format!(r#"(module (memory (export "memory") {pages} 32) {extra} (func (export "run")))"#);
+        let code = plain_module(&wat, &["run"]);
+        let mut chain = Chain::new();
+        let callee = chain.deploy(&code);
+        let build = |count: u64| {
+            let mut script = Script::new().param("to", Type::Address);
+            let at = script.bytes(b"run");
+            (0..count).for_each(|_| {
+                script.call(F::call, &[INPUT, at, 3, 0, 0, 0, 0]);
+            });
+            script.build()
+        };
+        let (base, many) = (chain.deploy(&build(1)), chain.deploy(&build(41)));
+        let query = |contract| vm_host::Query {
+            caller: alice(),
+            contract,
+            function: "run".into(),
+            args: callee.encode(),
+            gas_limit: 100_000_000,
+        };
+        let view = chain.view();
+        let run = |query: &vm_host::Query| chain.vm.query(&view, query, Options::default()).unwrap();
+        let (base, many) = (query(base), query(many));
+        let gas = (run(&many).receipt.gas_used - run(&base).receipt.gas_used) as f64 / 40.0;
+        let (ours, floor) = beside(
+            || {
+                black_box(run(&many));
+                1
+            },
+            || {
+                black_box(run(&base));
+                1
+            },
+        );
+        let each = (ours.median - floor.median) / 40.0;
+        // Without the table's 10,000 for a call, which covers far more than an instance.
+        let own = gas - 10_000.0;
+        println!(
+            "{:<58} {each:>12.1} {:>6.1}% {:>12} {:>7.2}  <= 4.00 ({own:.0} gas beside the call's 10,000; {:.2} with them)",
+            format!("instance::start/{name}"),
+            ours.spread * 100.0,
+            "",
+            each / own / ns_per_gas,
+            each / gas / ns_per_gas
+        );
+    }
+}
+
 /// One host operation, repeated in one call; less the same script without it.
 fn operation(name: &str, build: &dyn Fn(&mut Script, u64), with: u64, ns_per_gas: f64) {
     let run = |count: u64| {
@@ -424,6 +609,12 @@ fn main() {
     }
     if on("module") {
         translation(ns_per_gas);
+    }
+    if on("loop") {
+        loops(ns_per_fuel);
+    }
+    if on("instance") {
+        declarations(ns_per_gas);
     }
     if on("host") {
         object_operations(ns_per_gas);

@@ -12,7 +12,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use vm_core::interface::{Flags, check};
+use vm_core::interface::{ArgumentError, Flags, check_within};
 use vm_core::{Address, Contract, ErrorCode, Gas, Hash, Key, Status};
 use vm_state::{NodeFailure, ReadError};
 use wasmi::{Store, TrapCode, TypedResumableCall, Val};
@@ -210,9 +210,18 @@ impl Executor<'_> {
         }
         let byte = session.gas().data_byte;
         meter.charge(byte.saturating_mul(u64::try_from(identity.input.len()).unwrap_or(u64::MAX)))?;
-        let steps =
-            check(&function.params, &identity.input).map_err(|_| Fault::Code(ErrorCode::BadArguments))?;
-        meter.charge(byte.saturating_mul(steps))?;
+        // The walk is paid for step by step, also where it refuses (DESIGN 10, rule 18).
+        let affordable = meter.left().checked_div(Gas(byte).to_fuel()).unwrap_or_default();
+        let mut steps_left = affordable;
+        let checked = check_within(&function.params, &identity.input, &mut steps_left);
+        meter.charge(byte.saturating_mul(affordable.saturating_sub(steps_left)))?;
+        checked.map_err(|error| match error {
+            ArgumentError::TooManySteps => Fault::Halt(ErrorCode::OutOfGas),
+            ArgumentError::Truncated { .. }
+            | ArgumentError::Surplus { .. }
+            | ArgumentError::Invalid { .. }
+            | ArgumentError::Order { .. } => Fault::Code(ErrorCode::BadArguments),
+        })?;
         identity.view |= flags.has(Flags::VIEW);
         let pages_max = self.charge_instance(session, meter, &prepared)?;
         if identity.value > 0 {
@@ -289,15 +298,15 @@ impl Executor<'_> {
         ];
         meter.charge(price.into_iter().fold(0, u64::saturating_add))?;
         let left = session.limits().transaction_pages.saturating_sub(self.pages());
-        if info.pages > left {
-            return Err(Fault::Code(ErrorCode::MemoryBudget));
-        }
-        Ok(info.pages_max.min(left))
+        let memory = left.checked_sub(info.stack_pages).filter(|memory| info.pages <= *memory);
+        let memory = memory.ok_or(Fault::Code(ErrorCode::MemoryBudget))?;
+        Ok(info.pages_max.min(memory))
     }
 
-    /// Pages of all live frames.
+    /// Pages of all live frames: their memories, and what their wasm stacks may take (DESIGN 10, rule 17).
     fn pages(&self) -> u32 {
-        self.frames.iter().fold(0, |sum, frame| sum.saturating_add(frame.store.data().pages.now))
+        let of = |frame: &Frame| frame.store.data().pages.now.saturating_add(frame.module.info.stack_pages);
+        self.frames.iter().fold(0, |sum, frame| sum.saturating_add(of(frame)))
     }
 
     fn start(
@@ -439,7 +448,7 @@ struct Opening {
 impl Opening {
     fn frame(self, store: Store<FrameState>, module: Arc<Prepared>) -> Frame {
         let Self { checkpoint, granted, prepaid } = self;
-        Frame { store, waiting: None, checkpoint, granted, prepaid, callees: 0, _module: module }
+        Frame { store, waiting: None, checkpoint, granted, prepaid, callees: 0, module }
     }
 }
 
@@ -456,7 +465,8 @@ impl Frame {
             Some(Fault::Revert) => Ok(FrameEnd::Reverted(core::mem::take(&mut self.store.data_mut().output))),
             Some(Fault::Halt(code) | Fault::Code(code)) => Ok(FrameEnd::Halted(*code)),
             Some(Fault::Read(error)) => Err(error.clone()),
-            // The rest are segments that don't fit at the start of an instance: a property of the module.
+            // An element segment past its table; a data segment past the memory is a trap above. Both show only when an
+            // instance starts, so a contract of such a module can be deployed, and every call of it fails.
             Some(Fault::Suspend) | None => Ok(FrameEnd::Halted(ErrorCode::InvalidModule)),
         }
     }

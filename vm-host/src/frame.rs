@@ -160,8 +160,8 @@ pub(crate) struct Frame {
     pub(crate) prepaid: u64,
     /// What its callees burned of the grant.
     pub(crate) callees: u64,
-    /// Keeps the translated code alive while the frame runs.
-    pub(crate) _module: Arc<Prepared>,
+    /// What it runs; kept alive while it does.
+    pub(crate) module: Arc<Prepared>,
 }
 
 /// Decides over memory growth: the module's maximum, the chain's limit, and the transaction's page budget.

@@ -26,6 +26,9 @@ pub enum ArgumentError {
         /// Where the refused part begins.
         at: usize,
     },
+    /// The walk would take more steps than the caller allows: values without bytes cost steps too.
+    #[error("checking takes more steps than are paid for")]
+    TooManySteps,
     /// Map keys or set members that don't ascend strictly.
     #[error("the key at byte {at} is not larger than the one before")]
     Order {
@@ -149,17 +152,28 @@ fn ascends(ty: &Type, smaller: &[u8], larger: &[u8]) -> bool {
 
 /// Checks that `bytes` are the canonical encodings of the types of `fields`, one after the other.
 ///
-/// Returns how many values were read, nested ones included: the measure of the work done.
+/// Returns how many steps it took, a few for each value, nested and empty ones included. Unbounded: for tools. Whoever
+/// is paid for the work uses [`check_within`].
 ///
 /// # Errors
 ///
 /// [`ArgumentError`], with the position.
 pub fn check(fields: &[Field], bytes: &[u8]) -> Result<u64, ArgumentError> {
+    let mut left = u64::MAX;
+    check_within(fields, bytes, &mut left)?;
+    Ok(u64::MAX.abs_diff(left))
+}
+
+/// As [`check`], in at most `steps_left` steps, which it counts down, whether the bytes are taken or refused.
+///
+/// # Errors
+///
+/// [`ArgumentError`], with the position; [`ArgumentError::TooManySteps`] if the steps don't suffice.
+pub fn check_within(fields: &[Field], bytes: &[u8], steps_left: &mut u64) -> Result<(), ArgumentError> {
     let mut reader = Reader { all: bytes, rest: bytes };
     let mut work = alloc::vec![Work::Fields(fields)];
-    let mut steps = 0u64;
     while let Some(next) = work.pop() {
-        steps = steps.saturating_add(1);
+        *steps_left = steps_left.checked_sub(1).ok_or(ArgumentError::TooManySteps)?;
         match next {
             Work::Type(ty) => open(ty, &mut reader, &mut work)?,
             Work::Types(types) => {
@@ -194,7 +208,7 @@ pub fn check(fields: &[Field], bytes: &[u8]) -> Result<u64, ArgumentError> {
         }
     }
     match reader.rest.len() {
-        0 => Ok(steps),
+        0 => Ok(()),
         count => Err(ArgumentError::Surplus { count }),
     }
 }

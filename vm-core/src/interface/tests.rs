@@ -114,6 +114,21 @@ fn a_claimed_length_costs_no_more_than_its_bytes() {
     assert!(matches!(check(&list, &bytes), Err(ArgumentError::Truncated { .. })));
 }
 
+#[test]
+fn steps_are_counted_for_values_without_bytes_and_bounded() {
+    let fields = vec![field("x", Type::Tuple(vec![Type::unit(); 1_000]))];
+    let steps = check(&fields, &[]).unwrap();
+    assert!(steps > 2_000);
+    for (given, expected) in [(steps, Ok(())), (steps.saturating_sub(1), Err(ArgumentError::TooManySteps))] {
+        let mut left = given;
+        assert_eq!(check_within(&fields, &[], &mut left), expected);
+        assert_eq!(left, 0);
+    }
+    let mut left = steps;
+    assert_eq!(check_within(&fields, &[1], &mut left), Err(ArgumentError::Surplus { count: 1 }));
+    assert_eq!(left, 0, "a refusal costs its steps");
+}
+
 type Sample =
     (Option<u32>, Vec<(u8, String)>, BTreeMap<u64, Vec<u8>>, BTreeSet<String>, Result<i128, bool>, [u16; 3]);
 

@@ -136,6 +136,8 @@ pub struct ModuleInfo {
     pub data_bytes: u32,
     /// Bytes of the module.
     pub code_bytes: u32,
+    /// Pages (64 KiB) that a frame's wasm stack can take at the deepest: the widest function, nested to the limit.
+    pub stack_pages: u32,
 }
 
 /// Checks `code` as deployment does.
@@ -184,6 +186,15 @@ fn at_most(what: impl Into<String>, found: impl Into<u64>, limit: u32) -> Result
     if found > limit { Err(ModuleError::Limit { what: what.into(), found, limit }) } else { Ok(()) }
 }
 
+/// As [`at_most`], about something in a function; the text is made only where it is needed.
+fn at_most_in(what: &str, function: u32, found: impl Into<u64>, limit: u32) -> Result<(), ModuleError> {
+    let found = found.into();
+    if found <= limit.into() {
+        return Ok(());
+    }
+    at_most(format!("{what} in function {function}"), found, limit)
+}
+
 fn length(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
@@ -201,6 +212,8 @@ struct Pass<'l> {
     pages: u32,
     pages_max: u32,
     locals: u64,
+    /// Parameters, locals and operands of the widest function.
+    slots: u64,
     items: u64,
     data_bytes: u64,
     interfaces: u64,
@@ -221,6 +234,7 @@ impl<'l> Pass<'l> {
             pages: 0,
             pages_max: 0,
             locals: 0,
+            slots: 0,
             items: 0,
             data_bytes: 0,
             interfaces: 0,
@@ -231,7 +245,6 @@ impl<'l> Pass<'l> {
     fn run(mut self, code: &[u8]) -> Result<ModuleInfo, ModuleError> {
         let mut validator = Validator::new_with_features(self.features);
         let mut allocations = FuncValidatorAllocations::default();
-        let mut function = 0u32;
         // The parser reads immediates by its features: with more of them than the engine's it would take a long zero
         // for a table's or memory's index, or a 64-bit offset, and the engine would refuse the stored module.
         let mut parser = Parser::new(0);
@@ -242,16 +255,11 @@ impl<'l> Pass<'l> {
             self.measure(&payload)?;
             if let ValidPayload::Func(to_validate, body) = validator.payload(&payload)? {
                 let index = to_validate.index;
-                at_most(
-                    format!("bytes in function {index}"),
-                    length(body.as_bytes()),
-                    self.limits.function_bytes,
-                )?;
+                at_most_in("bytes", index, length(body.as_bytes()), self.limits.function_bytes)?;
                 self.locals(&body, index)?;
                 let mut checker = to_validate.into_validator(allocations);
                 self.body(&mut checker, &body, index)?;
                 allocations = checker.into_allocations();
-                function = function.saturating_add(1);
             }
         }
         self.finish(length(code))
@@ -421,33 +429,34 @@ impl<'l> Pass<'l> {
         for group in body.get_locals_reader()? {
             let (count, _) = group?;
             sum = sum.saturating_add(count.into());
-            at_most(format!("locals in function {function}"), sum, self.limits.function_locals)?;
+            at_most_in("locals", function, sum, self.limits.function_locals)?;
         }
         self.locals = self.locals.saturating_add(sum);
         at_most("locals in all functions", self.locals, self.limits.module_locals)
     }
 
     fn body(
-        &self,
+        &mut self,
         checker: &mut wasmparser::FuncValidator<wasmparser::ValidatorResources>,
         body: &wasmparser::FunctionBody<'_>,
         function: u32,
     ) -> Result<(), ModuleError> {
+        let (operand_depth, block_depth) = (self.limits.operand_depth, self.limits.block_depth);
         let mut reader = body.get_binary_reader();
         checker.read_locals(&mut reader)?;
+        let mut operands_max = 0;
         while !reader.eof() {
             let offset = reader.original_position();
             let operator = reader.read_operator()?;
             self.operator(&operator, function)?;
             checker.op(offset, &operator)?;
             let (operands, blocks) = (checker.operand_stack_height(), checker.control_stack_height());
-            at_most(
-                format!("operands at a time in function {function}"),
-                operands,
-                self.limits.operand_depth,
-            )?;
-            at_most(format!("nested blocks in function {function}"), blocks, self.limits.block_depth)?;
+            at_most_in("operands at a time", function, operands, operand_depth)?;
+            at_most_in("nested blocks", function, blocks, block_depth)?;
+            operands_max = operands.max(operands_max);
         }
+        let slots = u64::from(checker.len_locals()).saturating_add(operands_max.into());
+        self.slots = self.slots.max(slots);
         checker.finish(reader.original_position())?;
         Ok(())
     }
@@ -455,11 +464,9 @@ impl<'l> Pass<'l> {
     /// Operators that the features can't switch off alone.
     fn operator(&self, operator: &Operator<'_>, function: u32) -> Result<(), ModuleError> {
         match operator {
-            Operator::BrTable { targets } => at_most(
-                format!("targets of a br_table in function {function}"),
-                targets.len(),
-                self.limits.br_table_targets,
-            ),
+            Operator::BrTable { targets } => {
+                at_most_in("targets of a br_table", function, targets.len(), self.limits.br_table_targets)
+            }
             // Resuming or growing tables re-executes code in the engine; contracts have no use for them.
             Operator::TableInit { .. }
             | Operator::TableCopy { .. }
@@ -477,7 +484,17 @@ impl<'l> Pass<'l> {
         }
     }
 
+    /// What [`ModuleInfo::stack_pages`] says, in whole pages, one at least. The engine keeps some slots of its own.
+    fn stack_pages(&self) -> u64 {
+        const SLOT_BYTES: u64 = 8;
+        const ENGINE_SLOTS: u64 = 16;
+        const PAGE_BYTES: u64 = 65_536;
+        let slots = self.slots.saturating_add(ENGINE_SLOTS);
+        slots.saturating_mul(SLOT_BYTES).saturating_mul(self.limits.wasm_depth.into()).div_ceil(PAGE_BYTES)
+    }
+
     fn finish(self, code_bytes: u64) -> Result<ModuleInfo, ModuleError> {
+        let stack_pages = self.stack_pages();
         if self.memories != 1 {
             return Err(ModuleError::MemoryCount { found: self.memories });
         }
@@ -513,6 +530,7 @@ impl<'l> Pass<'l> {
             items: narrow(self.items),
             data_bytes: narrow(self.data_bytes),
             code_bytes: narrow(code_bytes),
+            stack_pages: narrow(stack_pages),
         })
     }
 }

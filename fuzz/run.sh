@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Runs one fuzz target for a time, or all of them, on nightly.
+#
+#   run.sh TARGET SECONDS     e.g. run.sh host_boundary 900
+#   run.sh all SECONDS        each target for so long, one after another
+#
+# New inputs go to fuzz/target/corpus/TARGET, which git ignores, and are kept for the next run; fuzz/corpus/TARGET is
+# read, never written. A finding is written to fuzz/artifacts/TARGET: make it a named test (README.md).
+#
+# Installs cargo-fuzz from crates.io where it is missing.
+# Settings: CARGO_TARGET_DIR as for cargo (fuzz/target), SANITIZER (address), JOBS (1 process), TOOLCHAIN (nightly).
+set -euo pipefail
+
+fuzz=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+targets=$(cd "$fuzz/fuzz_targets" && ls -- *.rs | sed 's/\.rs$//')
+target=${1:-}
+seconds=${2:-}
+if [ -z "$seconds" ] || { [ "$target" != all ] && [ ! -f "$fuzz/fuzz_targets/$target.rs" ]; }; then
+    printf 'usage: run.sh TARGET SECONDS; targets: all' >&2
+    printf ' %s' $targets >&2
+    printf '\n' >&2
+    exit 2
+fi
+if ! cargo fuzz --version >/dev/null 2>&1; then
+    printf 'installing cargo-fuzz\n' >&2
+    cargo install --locked cargo-fuzz
+fi
+build=${CARGO_TARGET_DIR:-$fuzz/target}
+unset CARGO_TARGET_DIR
+
+run() {
+    local name=$1 found="$fuzz/target/corpus/$1" log status=0
+    log=$(mktemp)
+    mkdir -p "$found" "$fuzz/artifacts/$name"
+    local dictionary=()
+    if [ -f "$fuzz/dictionaries/$name.dict" ]; then
+        dictionary=("-dict=$fuzz/dictionaries/$name.dict")
+    fi
+    # A minute for one input and 2 GiB: what is slower or larger is a finding.
+    cargo "+${TOOLCHAIN:-nightly}" fuzz run --fuzz-dir "$fuzz" --target-dir "$build" --features libfuzzer \
+        --sanitizer "${SANITIZER:-address}" --jobs "${JOBS:-1}" "$name" "$found" "$fuzz/corpus/$name" -- \
+        "-max_total_time=$seconds" -timeout=60 -rss_limit_mb=2048 -max_len=4096 -print_final_stats=1 \
+        "${dictionary[@]}" 2>&1 | tee "$log" || status=$?
+    local stat
+    stat() { sed -n "s/^stat::$1: *//p" "$log" | tail -1; }
+    printf '%s: %s executions, %s a second, coverage %s, %s new inputs, peak %s MiB, exit %s\n' "$name" \
+        "$(stat number_of_executed_units)" "$(stat average_exec_per_sec)" \
+        "$(grep -o 'cov: [0-9]*' "$log" | tail -1 | cut -d' ' -f2)" "$(stat new_units_added)" \
+        "$(stat peak_rss_mb)" "$status"
+    rm -f "$log"
+    return "$status"
+}
+
+if [ "$target" = all ]; then
+    failed=0
+    for name in $targets; do
+        run "$name" || failed=1
+    done
+    exit "$failed"
+fi
+run "$target"

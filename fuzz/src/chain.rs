@@ -1,0 +1,167 @@
+//! A chain that checks itself: every block is executed with a trace, without, and at times by an engine with an empty
+//! cache; after each commit value is conserved and the owner index equals the metadata.
+
+use std::collections::BTreeMap;
+
+use vm_core::{
+    Account, Address, Block, BlockContext, CodeSource, Hash, Key, KeySpace, ObjectMeta, OwnedObject, Params,
+    Payload, Transaction,
+};
+use vm_host::{BlockOutcome, Executed, Options, TraceLevel, Vm};
+use vm_state::{Genesis, MemoryStore, StateReader, Store, Value, View};
+
+const START: u64 = 1 << 60;
+
+/// An account with money.
+#[must_use]
+pub fn alice() -> Address {
+    Address::named("alice")
+}
+
+/// Another one.
+#[must_use]
+pub fn bob() -> Address {
+    Address::named("bob")
+}
+
+/// What a sender wants, and for how much gas.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Who sends it.
+    pub sender: Address,
+    /// Its gas limit.
+    pub gas_limit: u64,
+    /// What it does.
+    pub payload: Payload,
+}
+
+/// A chain on a memory store, with two engines that must agree whatever they have cached.
+#[derive(Debug)]
+pub struct Chain {
+    /// Executes everything, with a trace and without.
+    vm: Vm,
+    /// Has translated nothing beforehand: executes the blocks of an even height once more.
+    cold: Vm,
+    store: MemoryStore,
+    nonces: BTreeMap<Address, u64>,
+    supply: u64,
+}
+
+impl Chain {
+    /// A chain on which alice and bob have money.
+    #[must_use]
+    pub fn new(params: &Params) -> Self {
+        let genesis = Genesis::new(params, 0, &[(alice(), START), (bob(), START)]).unwrap();
+        Self {
+            vm: Vm::new(params.clone()),
+            cold: Vm::new(params.clone()),
+            store: MemoryStore::new(&genesis),
+            nonces: BTreeMap::new(),
+            supply: 2 * START,
+        }
+    }
+
+    /// Executes and commits a block of `runs`.
+    ///
+    /// # Panics
+    ///
+    /// If an invariant breaks: a node failure, receipts that depend on the trace, value made or lost.
+    pub fn block(&mut self, runs: &[Run]) -> Vec<Executed> {
+        let view = self.store.view().unwrap();
+        let mut transactions = vec![];
+        for Run { sender, gas_limit, payload } in runs {
+            let nonce = self.nonces.entry(*sender).or_default();
+            let (sender, gas_limit, payload) = (*sender, *gas_limit, payload.clone());
+            transactions.push(Transaction { sender, nonce: *nonce, gas_limit, gas_price: 1, payload });
+            *nonce += 1;
+        }
+        let height = view.header().height + 1;
+        let time = i64::try_from(height).unwrap() * 1_000;
+        let context = BlockContext { height, time, proposer: Address::named("proposer") };
+        let block = Block { context, mints: vec![], transactions };
+        let execute = |vm: &Vm, trace| vm.execute_block(&view, &block, Options { trace }).unwrap();
+        let watched = execute(&self.vm, TraceLevel::Full);
+        agree(&watched, &execute(&self.vm, TraceLevel::Off));
+        if height.is_multiple_of(2) {
+            agree(&watched, &execute(&self.cold, TraceLevel::Off));
+        }
+        for (tx, executed) in block.transactions.iter().zip(&watched.transactions) {
+            let receipt = &executed.receipt;
+            assert!(receipt.gas_used <= tx.gas_limit, "more gas used than granted: {receipt:?}");
+            assert!(receipt.gas_used > 0, "nothing is free: {receipt:?}");
+            let burned = receipt.gas_used + receipt.gas_refunded;
+            assert!(receipt.gas_refunded <= burned / 5, "refunds are capped: {receipt:?}");
+        }
+        self.store.commit(&watched.commit).unwrap();
+        self.check();
+        watched.transactions
+    }
+
+    /// Where `deployer` gets a contract with `code` and `salt`.
+    #[must_use]
+    pub fn address(deployer: &Address, salt: u8, code: &[u8]) -> Address {
+        Address::of_contract(deployer, &Hash([salt; 32]), &Hash::of_code(code))
+    }
+
+    /// A deployment by alice.
+    #[must_use]
+    pub fn deployment(code: Vec<u8>, salt: u8, args: Vec<u8>) -> Run {
+        let payload =
+            Payload::Deploy { code: CodeSource::Bytes(code), salt: Hash([salt; 32]), args, value: 0 };
+        Run { sender: alice(), gas_limit: 450_000_000, payload }
+    }
+
+    fn check(&self) {
+        let view = self.store.view().unwrap();
+        let view = &*view;
+        let mut balances = 0u128;
+        for (_, value) in entries(view, KeySpace::Account) {
+            let account = Account::from_entry(&value).unwrap();
+            assert_ne!(account, Account::default(), "an empty account has no entry");
+            balances += u128::from(account.balance);
+        }
+        assert_eq!(balances, u128::from(self.supply), "value is neither made nor lost");
+        let metas: BTreeMap<Key, _> = entries(view, KeySpace::Object)
+            .into_iter()
+            .map(|(key, value)| {
+                let meta = ObjectMeta::from_entry(&value).unwrap();
+                (Key::owned(&meta.contract, &meta.owner, meta.stamp), (key, meta.policy))
+            })
+            .collect();
+        let owned: BTreeMap<Key, _> = entries(view, KeySpace::Owned)
+            .into_iter()
+            .map(|(key, value)| {
+                let owned = OwnedObject::from_entry(&value).unwrap();
+                (key, (Key::object(&owned.object), owned.policy))
+            })
+            .collect();
+        assert_eq!(owned, metas, "the owner index is the metadata");
+        let system = StateReader::new(view).system().unwrap();
+        assert_eq!((system.supply, system.height), (self.supply, view.header().height));
+    }
+}
+
+fn agree(watched: &BlockOutcome, quiet: &BlockOutcome) {
+    assert_eq!(watched.commit.header, quiet.commit.header, "a trace changes no byte");
+    assert_eq!(watched.commit.receipts, quiet.commit.receipts, "a trace changes no receipt");
+    assert_eq!(watched.commit.changes, quiet.commit.changes, "a trace changes no entry");
+    for (watched, quiet) in watched.transactions.iter().zip(&quiet.transactions) {
+        assert_eq!(watched.resources, quiet.resources, "a trace consumes nothing");
+        assert_eq!(watched.footprint, quiet.footprint, "a trace touches nothing");
+    }
+}
+
+/// All entries of a space.
+fn entries(view: &dyn View, space: KeySpace) -> Vec<(Key, Value)> {
+    let prefix = Key::space_prefix(space);
+    let mut first = vec![0; space.key_len()];
+    first[0] = space.tag();
+    let mut from = Some(Key::from_bytes(&first).unwrap());
+    let mut found = vec![];
+    while let Some(start) = from {
+        let Some((key, value)) = view.next(&prefix, &start).unwrap() else { break };
+        from = key.successor();
+        found.push((key, value));
+    }
+    found
+}

@@ -1,0 +1,362 @@
+//! R101: a store that fails is a node failure, wherever it fails: never an outcome, never a panic. And R5: threads
+//! and caches change no byte.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::default_numeric_fallback,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+mod common;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use common::script::{Arg, INPUT, SCRATCH, Script};
+use common::*;
+use parity_scale_codec::Encode;
+use vm_core::abi::HostFunction as F;
+use vm_core::interface::{Flags, Type};
+use vm_core::{
+    Address, Block, CodeSource, ErrorCode, Hash, Header, Key, Mint, Params, Payload, Status, Transaction,
+};
+use vm_host::{BlockError, BlockOutcome, Invalid, Options, TraceLevel, Vm};
+use vm_state::{NodeFailure, ReadError, Trie, Value, View};
+
+/// A view whose read number `fails_at`, counted from 0, fails; all others go through, those after it too, so that
+/// whoever ignores a failure gets away with it, and is found out.
+#[derive(Debug)]
+struct Faulty {
+    inner: Arc<dyn View>,
+    reads: AtomicU64,
+    fails_at: u64,
+    error: ReadError,
+}
+
+impl Faulty {
+    fn new(inner: Arc<dyn View>, fails_at: u64, error: ReadError) -> Arc<Self> {
+        Arc::new(Self { inner, reads: AtomicU64::new(0), fails_at, error })
+    }
+
+    fn count(&self) -> Result<(), ReadError> {
+        let at = self.reads.fetch_add(1, Ordering::Relaxed);
+        if at == self.fails_at { Err(self.error.clone()) } else { Ok(()) }
+    }
+}
+
+impl View for Faulty {
+    fn header(&self) -> &Header {
+        self.inner.header()
+    }
+
+    fn get(&self, key: &Key) -> Result<Option<Value>, ReadError> {
+        self.count()?;
+        self.inner.get(key)
+    }
+
+    fn next(&self, prefix: &Key, from: &Key) -> Result<Option<(Key, Value)>, ReadError> {
+        self.count()?;
+        self.inner.next(prefix, from)
+    }
+
+    fn trie(&self) -> &Trie {
+        self.inner.trie()
+    }
+}
+
+fn disk() -> NodeFailure {
+    NodeFailure::Storage { action: "read", cause: "the disk is on fire".into() }
+}
+
+/// Everything of an outcome that a store, a peer or a person could see.
+fn bytes(outcome: &BlockOutcome) -> (Vec<u8>, String) {
+    let commit = &outcome.commit;
+    let encoded = (commit.header.encode(), commit.receipts.encode(), commit.trie.root().encode()).encode();
+    (encoded, format!("{:?} {:?}", commit.changes, outcome.transactions))
+}
+
+/// A chain with contracts of many kinds.
+struct Town {
+    chain: Chain,
+    keeper: Address,
+    caller: Address,
+    thief: Address,
+    module: Vec<u8>,
+}
+
+fn call(contract: Address, function: &str, args: Vec<u8>, value: u64) -> Payload {
+    Payload::Call { contract, function: function.into(), args, value }
+}
+
+/// Makes objects, gives one away, finds them again, deletes one with its fields, pays; then halts unless it `ends_well`.
+fn keeping(ends_well: bool) -> Script {
+    let mut script = Script::new().flags(Flags::PAYABLE).param("owner", Type::Address);
+    script.call(F::object_get_by_owner, &[INPUT]);
+    let cursor = script.bytes(&[0; 16]);
+    script.call(F::objects_of, &[INPUT, cursor, SCRATCH, 5]);
+    let first = script.call(F::object_create, &[0]);
+    script.set(first, "colour", b"red");
+    script.set(first, "size", &[7; 100]);
+    script.get(first, "colour");
+    script.op(F::object_set_owner, &[Arg::Out(first), INPUT.into()]);
+    let second = script.call(F::object_create, &[1]);
+    script.set(second, "colour", b"blue");
+    script.op(F::object_id, &[Arg::Out(second), SCRATCH.into()]);
+    script.call(F::object_delete, &[SCRATCH]);
+    script.call(F::balance, &[INPUT]);
+    script.call(F::transfer, &[INPUT, 1]);
+    let name = script.bytes(b"done");
+    script.call(F::log, &[name, if ends_well { 4 } else { 0 }, name, 4]);
+    script
+}
+
+impl Town {
+    fn new() -> Self {
+        let mut chain = Chain::new();
+        let module = keeping(true).build();
+        let keeper = chain.deploy(&module);
+        let thief = chain.deploy(&keeping(false).build());
+        // Calls a contract and deploys another, whatever becomes of them.
+        let mut caller = Script::new()
+            .param("contract", Type::Address)
+            .param("owner", Type::Address)
+            .param("code", Type::Hash);
+        let run = caller.bytes(b"run");
+        for gas in [0, 30_000, 0] {
+            caller.call(F::call, &[INPUT, run, 3, INPUT + 32, 32, 0, gas]);
+            caller.call(F::returned, &[SCRATCH, 1_000]);
+        }
+        caller.call(F::deploy, &[INPUT + 64, INPUT + 32, 0, 0, 0, 0, SCRATCH]);
+        let caller = chain.deploy(&caller.build());
+        Self { chain, keeper, caller, thief, module }
+    }
+
+    /// A block of transactions of every kind, some of which fail.
+    fn block(&mut self) -> Block {
+        let Self { keeper, caller, thief, .. } = *self;
+        let code_hash = Hash::of_code(&self.module);
+        let owner = bob();
+        let fresh = plain_module(
+            r#"(module (memory (export "memory") 1 2) (func (export "init_it")) (func (export "run") unreachable))"#,
+            &["init_it", "run"],
+        );
+        let fresh_hash = Hash::of_code(&fresh);
+        let salt = Hash([7; 32]);
+        let fresh_address = Address::of_contract(&alice(), &salt, &fresh_hash);
+        let nested = |target: Address| (target, owner, code_hash).encode();
+        let payloads = [
+            (Payload::Transfer { to: bob(), amount: 5 }, 100_000),
+            (Payload::Transfer { to: Address::named("new"), amount: u64::MAX }, 100_000),
+            (call(keeper, "run", owner.encode(), 10), 1_000_000),
+            (call(keeper, "run", owner.encode(), 0), 1_000_000),
+            (call(keeper, "run", owner.encode(), 0), 40_000),
+            (call(keeper, "nothing", vec![], 0), 100_000),
+            (call(Address::named("nowhere"), "run", vec![], 1), 100_000),
+            (call(thief, "run", owner.encode(), 0), 1_000_000),
+            (call(caller, "run", nested(keeper), 0), 10_000_000),
+            (call(caller, "run", nested(thief), 0), 10_000_000),
+            (call(caller, "run", nested(caller), 0), 10_000_000),
+            (Payload::Upload { code: fresh.clone() }, 10_000_000),
+            (Payload::Upload { code: fresh }, 10_000_000),
+            (Payload::Upload { code: vec![1, 2, 3] }, 10_000_000),
+            (
+                Payload::Deploy { code: CodeSource::Stored(fresh_hash), salt, args: vec![], value: 0 },
+                10_000_000,
+            ),
+            (
+                Payload::Deploy { code: CodeSource::Stored(fresh_hash), salt, args: vec![], value: 0 },
+                10_000_000,
+            ),
+            (Payload::Deploy { code: CodeSource::Stored(salt), salt, args: vec![], value: 0 }, 10_000_000),
+            (
+                Payload::Deploy { code: CodeSource::Bytes(vec![0; 9]), salt, args: vec![], value: 0 },
+                10_000_000,
+            ),
+            (call(fresh_address, "run", vec![], 0), 1_000_000),
+            (call(fresh_address, "init_it", vec![], 0), 1_000_000),
+        ];
+        let transactions: Vec<Transaction> = payloads
+            .into_iter()
+            .map(|(payload, gas)| {
+                let sender = if gas == 40_000 { bob() } else { alice() };
+                self.chain.tx(sender, gas, payload)
+            })
+            .collect();
+        let mut block = self.chain.block(transactions);
+        block.mints = vec![Mint { to: Address::named("minted"), amount: 1_000 }];
+        block
+    }
+}
+
+#[test]
+fn r101_the_block_of_these_tests_is_varied() {
+    let mut town = Town::new();
+    let block = town.block();
+    let outcome = town.chain.commit(&block);
+    let status: Vec<Status> = outcome.transactions.iter().map(|executed| executed.receipt.status).collect();
+    let failures = |code| status.iter().filter(|status| **status == Status::Failed(code)).count();
+    assert!(status.iter().filter(|status| status.is_success()).count() >= 8, "{status:?}");
+    for code in [
+        ErrorCode::InsufficientBalance,
+        ErrorCode::OutOfGas,
+        ErrorCode::FunctionNotFound,
+        ErrorCode::ContractNotFound,
+        ErrorCode::EventLimit,
+        ErrorCode::InvalidModule,
+        ErrorCode::AddressTaken,
+        ErrorCode::CodeNotFound,
+        ErrorCode::Unreachable,
+        ErrorCode::InitCalled,
+    ] {
+        assert!(failures(code) > 0, "no {code:?} in {status:?}");
+    }
+    let frames = outcome.transactions.iter().map(|executed| executed.resources.frames).max();
+    assert!(frames >= Some(5), "{frames:?}");
+}
+
+/// Executes the block with a fault at every read in turn; `expected` is what the fault becomes.
+fn sweep(error: &ReadError, expected: &BlockError, trace: TraceLevel, fresh_vm: bool) -> u64 {
+    let mut town = Town::new();
+    // A first block, so that the second finds objects.
+    let first = town.block();
+    town.chain.commit(&first);
+    let block = {
+        let nonces = town.chain.nonces.clone();
+        let block = town.block();
+        town.chain.nonces = nonces;
+        block
+    };
+    let options = Options { trace };
+    let view = town.chain.view();
+    let good = town.chain.vm.execute_block(&view, &block, options).unwrap();
+    let counting = Faulty::new(view.clone(), u64::MAX, error.clone());
+    let as_view: Arc<dyn View> = counting.clone();
+    let counted = town.chain.vm.execute_block(&as_view, &block, options).unwrap();
+    assert_eq!(bytes(&counted), bytes(&good));
+    let reads = counting.reads.load(Ordering::Relaxed);
+    for at in 0..=reads {
+        let faulty: Arc<dyn View> = Faulty::new(view.clone(), at, error.clone());
+        let own = fresh_vm.then(|| Vm::new(Params::default()));
+        let result = own.as_ref().unwrap_or(&town.chain.vm).execute_block(&faulty, &block, options);
+        match result {
+            Ok(outcome) => {
+                assert_eq!(at, reads, "the fault at read {at} was swallowed");
+                assert_eq!(bytes(&outcome), bytes(&good));
+            }
+            Err(error) => {
+                assert!(at < reads, "a fault past the last read");
+                assert_eq!(&error, expected, "at read {at}");
+            }
+        }
+    }
+    reads
+}
+
+#[test]
+fn r101_a_fault_at_any_read_is_a_node_failure() {
+    let expected = BlockError::Failure(disk());
+    let reads = sweep(&disk().into(), &expected, TraceLevel::Full, false);
+    assert!(reads > 60, "only {reads} reads");
+    // What is cached of modules, and whether anyone watches, changes neither the reads nor the failure.
+    assert_eq!(sweep(&disk().into(), &expected, TraceLevel::Off, true), reads);
+}
+
+#[test]
+fn r101_an_incomplete_witness_at_any_read_refuses_the_block() {
+    let expected = BlockError::Invalid(Invalid::WitnessIncomplete);
+    sweep(&ReadError::WitnessIncomplete, &expected, TraceLevel::Off, false);
+}
+
+#[test]
+fn r101_a_damaged_entry_is_a_node_failure() {
+    /// Gives damaged bytes for one entry.
+    #[derive(Debug)]
+    struct Damaged(Arc<dyn View>, Key);
+    impl View for Damaged {
+        fn header(&self) -> &Header {
+            self.0.header()
+        }
+        fn get(&self, key: &Key) -> Result<Option<Value>, ReadError> {
+            let value = self.0.get(key)?;
+            Ok(if *key == self.1 { value.map(|_| Value::from_slice(&[0xff; 5])) } else { value })
+        }
+        fn next(&self, prefix: &Key, from: &Key) -> Result<Option<(Key, Value)>, ReadError> {
+            let found = self.0.next(prefix, from)?;
+            Ok(found.map(
+                |(key, value)| {
+                    if key == self.1 { (key, Value::from_slice(&[0xff; 5])) } else { (key, value) }
+                },
+            ))
+        }
+        fn trie(&self) -> &Trie {
+            self.0.trie()
+        }
+    }
+    let mut town = Town::new();
+    let first = town.block();
+    town.chain.commit(&first);
+    let block = town.block();
+    let view = town.chain.view();
+    let good = town.chain.execute(&block).unwrap();
+    let mut damaged = 0;
+    let mut touched: Vec<Key> =
+        good.transactions.iter().flat_map(|executed| executed.footprint.touched.clone()).collect();
+    touched.sort_unstable();
+    touched.dedup();
+    for key in touched {
+        let is_field = key.as_bytes().first() == Some(&b'f');
+        if view.get(&key).unwrap().is_none() || is_field {
+            // Any bytes are a field's value.
+            continue;
+        }
+        let broken: Arc<dyn View> = Arc::new(Damaged(view.clone(), key));
+        // A cold cache: a module's bytes are looked at where they are translated.
+        let result = Vm::new(Params::default()).execute_block(&broken, &block, Options::default());
+        assert!(matches!(result, Err(BlockError::Failure(_))), "{key:?}: {:?}", result.map(|_| ()));
+        damaged += 1;
+    }
+    assert!(damaged > 8, "{damaged}");
+}
+
+#[test]
+fn r5_threads_and_caches_change_no_byte() {
+    let mut town = Town::new();
+    let mut blocks: Vec<(Arc<dyn View>, Block)> = vec![];
+    for _ in 0..4 {
+        let block = town.block();
+        blocks.push((town.chain.view(), block.clone()));
+        town.chain.commit(&block);
+    }
+    let run = |vm: &Vm, trace: TraceLevel, first: usize| {
+        let mut results: Vec<(Vec<u8>, String)> = vec![(vec![], String::new()); blocks.len()];
+        for step in 0..2 * blocks.len() {
+            let at = (first + step) % blocks.len();
+            let (view, block) = &blocks[at];
+            results[at] = bytes(&vm.execute_block(view, block, Options { trace }).unwrap());
+        }
+        results
+    };
+    let serial = run(&Vm::new(Params::default()), TraceLevel::Full, 0);
+    let shared = Vm::new(Params::default());
+    let (shared, run) = (&shared, &run);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8)
+            .flat_map(|index| {
+                [
+                    scope.spawn(move || run(shared, TraceLevel::Full, index)),
+                    scope.spawn(move || run(&Vm::new(Params::default()), TraceLevel::Full, index)),
+                ]
+            })
+            .collect();
+        for thread in threads {
+            assert_eq!(thread.join().unwrap(), serial);
+        }
+    });
+    // Without a trace the chain's part is the same.
+    let quiet = run(shared, TraceLevel::Off, 1);
+    for (quiet, full) in quiet.iter().zip(&serial) {
+        assert_eq!(quiet.0, full.0);
+    }
+}
