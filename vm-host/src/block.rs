@@ -107,6 +107,9 @@ pub(crate) fn execute_block(
         journal,
         running: Running::new(block.context.proposer, Hash::ZERO, 0),
         observer: None,
+        observes_all: false,
+        deadline: None,
+        interrupted: false,
     });
     let mut transactions = Vec::with_capacity(block.transactions.len());
     let (mut fees, mut gas_used) = (0u64, 0u64);

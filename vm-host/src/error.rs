@@ -137,6 +137,17 @@ impl From<ReadError> for BlockError {
     }
 }
 
+/// Why [`Vm::query`](crate::Vm::query) gave no answer. A failed call is an answer: see its receipt.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QueryError {
+    /// The state could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The embedder's deadline passed first.
+    #[error("the query's deadline has passed")]
+    DeadlinePassed,
+}
+
 /// What stops a host function short of its result.
 #[derive(Clone, Debug)]
 pub(crate) enum Fault {

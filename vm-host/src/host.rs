@@ -120,6 +120,13 @@ impl HostCall<'_> {
         Ok(())
     }
 
+    /// Notes what was read, for an observer that wants all.
+    fn observe_read(&mut self, read: impl FnOnce() -> Change) {
+        if self.session().observes_all {
+            self.change = Some(read());
+        }
+    }
+
     /// Notes a change for the observer; `change` is only made where one listens.
     fn observe(&mut self, change: impl FnOnce(&mut Session) -> Option<Change>) {
         let session = self.session();
@@ -149,7 +156,7 @@ fn enter<'c, T>(
     let resources = &mut call.session().running.resources;
     resources.host_calls = resources.host_calls.saturating_add(1);
     let answer = guard(&mut call).and_then(|()| body(&mut call));
-    if call.session().observer.is_some() {
+    if call.change.is_some() || call.session().observes_all {
         let fuel_after = call.fuel()?;
         report(&mut call, &answer, fuel_before, fuel_after);
     }
@@ -157,6 +164,9 @@ fn enter<'c, T>(
 }
 
 fn guard(call: &mut HostCall<'_>) -> Answer<()> {
+    if call.session().is_interrupted() {
+        return Err(Fault::Halt(ErrorCode::OutOfGas));
+    }
     let base = call.function.base_gas(call.session().gas());
     call.charge(base)?;
     if call.caller.data().view && !call.function.info().view_safe {

@@ -30,7 +30,7 @@ mod transaction;
 mod vm;
 
 pub use block::{BlockOutcome, Executed};
-pub use error::{BlockError, Invalid, InvalidTransaction};
+pub use error::{BlockError, Invalid, InvalidTransaction, QueryError};
 pub use module::{ModuleError, ModuleInfo, validate_module};
 pub use resources::Resources;
 pub use trace::{

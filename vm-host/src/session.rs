@@ -54,6 +54,16 @@ pub(crate) struct FrameCheckpoint {
     refund: u64,
 }
 
+/// Whether a local query should stop now; the embedder knows, since nothing here has a clock (R46).
+#[derive(Clone)]
+pub(crate) struct Deadline(pub(crate) Arc<dyn Fn() -> bool + Send + Sync>);
+
+impl core::fmt::Debug for Deadline {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Deadline")
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) params: Arc<Params>,
@@ -61,6 +71,12 @@ pub(crate) struct Session {
     pub(crate) journal: Journal,
     pub(crate) running: Running,
     pub(crate) observer: Option<Box<dyn Observer>>,
+    /// Whether the observer is told of operations that change nothing.
+    pub(crate) observes_all: bool,
+    /// Of a local query; blocks never have one.
+    pub(crate) deadline: Option<Deadline>,
+    /// The deadline has passed, and the query's answer is worth nothing.
+    pub(crate) interrupted: bool,
 }
 
 impl Session {
@@ -70,6 +86,20 @@ impl Session {
 
     pub(crate) fn limits(&self) -> &Limits {
         self.params.limits()
+    }
+
+    /// Lets `observer` listen to the running transaction.
+    pub(crate) fn listen(&mut self, observer: Option<Box<dyn Observer>>) {
+        self.observes_all = observer.as_ref().is_some_and(|observer| observer.wants_all_operations());
+        self.observer = observer;
+    }
+
+    /// Whether the query's deadline has passed; once it has, it stays so.
+    pub(crate) fn is_interrupted(&mut self) -> bool {
+        if let Some(Deadline(passed)) = &self.deadline {
+            self.interrupted |= passed();
+        }
+        self.interrupted
     }
 
     /// The gas for touching `key`: nothing after the first time in a transaction.

@@ -154,6 +154,11 @@ pub trait Observer: Debug + Send {
     fn frame_enter(&mut self, frame: &FrameEnter<'_>);
     /// The frame begun last and not yet ended ends.
     fn frame_exit(&mut self, exit: &FrameExit<'_>);
+    /// Whether it is told of every host operation, or only of those that changed state or were refused permission.
+    /// Asked once a transaction.
+    fn wants_all_operations(&self) -> bool {
+        true
+    }
     /// A host operation ran in the frame begun last.
     fn operation(&mut self, operation: Operation);
     /// The frame begun last logs an event, kept only if all frames around it succeed.
@@ -255,6 +260,10 @@ impl Tracer {
 }
 
 impl Observer for Tracer {
+    fn wants_all_operations(&self) -> bool {
+        self.level == TraceLevel::Full
+    }
+
     fn frame_enter(&mut self, frame: &FrameEnter<'_>) {
         let args = self.keep(frame.args);
         self.open.push(FrameTrace {

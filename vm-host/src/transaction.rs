@@ -11,7 +11,7 @@ use vm_core::{
 use vm_state::{Footprint, NodeFailure, ReadError};
 
 use crate::block::Executed;
-use crate::error::{BlockError, Fault, Invalid, InvalidTransaction};
+use crate::error::{BlockError, Fault, Invalid, InvalidTransaction, QueryError};
 use crate::executor::{Done, Meter, execute, pay};
 use crate::frame::{CallRequest, FrameEnd, Target};
 use crate::module::{ModuleCache, validate_module};
@@ -83,7 +83,7 @@ pub(crate) fn execute_transaction(
 
     let hash = tx.hash(params_hash);
     session.running = Running::new(tx.sender, hash, index);
-    session.observer = Tracer::for_level(trace);
+    session.listen(Tracer::for_level(trace));
     let fuel_limit = Gas(tx.gas_limit).to_fuel();
     let fuel = fuel_limit.saturating_sub(Gas(intrinsic).to_fuel());
     session.running.resources.host_fuel = Gas(intrinsic).to_fuel();
@@ -272,13 +272,16 @@ pub(crate) fn query(
     mut session: Box<Session>,
     query: &Query,
     trace: TraceLevel,
-) -> Result<Executed, ReadError> {
-    session.observer = Tracer::for_level(trace);
+) -> Result<Executed, QueryError> {
+    session.listen(Tracer::for_level(trace));
     let fuel_limit = Gas(query.gas_limit.min(Gas::MAX.0)).to_fuel();
     let target = Target::Call { contract: query.contract, function: query.function.clone() };
     let request =
         CallRequest { target, args: query.args.clone(), value: 0, fuel: fuel_limit, address_out: None };
     let Done { mut session, end, fuel_left } = execute(cache, session, request, true)?;
+    if session.interrupted {
+        return Err(QueryError::DeadlinePassed);
+    }
     let status = status_of(&end);
     let gas_used = Gas::from_fuel_ceil(fuel_limit.saturating_sub(fuel_left)).0;
     Ok(executed(&mut session, Hash::ZERO, end, status, gas_used, 0))

@@ -5,12 +5,12 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use vm_core::{Address, Block, BlockContext, Hash, Params};
-use vm_state::{Journal, ReadError, View};
+use vm_state::{Journal, View};
 
 use crate::block::{BlockOutcome, Executed, execute_block};
-use crate::error::BlockError;
+use crate::error::{BlockError, QueryError};
 use crate::module::ModuleCache;
-use crate::session::{Running, Session};
+use crate::session::{Deadline, Running, Session};
 use crate::trace::TraceLevel;
 use crate::transaction;
 
@@ -87,13 +87,41 @@ impl Vm {
     ///
     /// # Errors
     ///
-    /// [`ReadError`] if the state could not be read. A failed call is an answer: see the receipt's status.
+    /// [`QueryError::Read`] if the state could not be read. A failed call is an answer: see the receipt's status.
     pub fn query(
         &self,
         view: &Arc<dyn View>,
         query: &Query,
         options: Options,
-    ) -> Result<Executed, ReadError> {
+    ) -> Result<Executed, QueryError> {
+        self.run_query(view, query, options, None)
+    }
+
+    /// As [`Self::query`], until `passed` says that the caller's deadline has passed (R46).
+    ///
+    /// It is asked at every host call; what code burns between two of them is bounded by the query's gas limit alone.
+    /// Blocks know no deadline: none can reach a consensus result.
+    ///
+    /// # Errors
+    ///
+    /// [`QueryError::Read`] if the state could not be read, [`QueryError::DeadlinePassed`] if `passed` said so.
+    pub fn query_until(
+        &self,
+        view: &Arc<dyn View>,
+        query: &Query,
+        options: Options,
+        passed: Arc<dyn Fn() -> bool + Send + Sync>,
+    ) -> Result<Executed, QueryError> {
+        self.run_query(view, query, options, Some(Deadline(passed)))
+    }
+
+    fn run_query(
+        &self,
+        view: &Arc<dyn View>,
+        query: &Query,
+        options: Options,
+        deadline: Option<Deadline>,
+    ) -> Result<Executed, QueryError> {
         let header = view.header();
         let block = BlockContext { height: header.height, time: header.time, proposer: header.proposer };
         let session = Box::new(Session {
@@ -102,6 +130,9 @@ impl Vm {
             journal: Journal::new(view.clone()),
             running: Running::new(query.caller, Hash::ZERO, 0),
             observer: None,
+            observes_all: false,
+            deadline,
+            interrupted: false,
         });
         transaction::query(&self.cache, session, query, options.trace)
     }

@@ -1,6 +1,7 @@
 //! The life of a transaction: validity, fees, value, gas, failure without trace.
 #![allow(
     clippy::arithmetic_side_effects,
+    clippy::as_conversions,
     clippy::default_numeric_fallback,
     clippy::indexing_slicing,
     clippy::panic,
@@ -397,4 +398,61 @@ fn r100_a_query_answers_from_a_view_and_can_write_nothing() {
     let writer = chain.deploy(&busy().build());
     let refused = chain.vm.query(&chain.view(), &query(writer, "run"), options).unwrap();
     assert_eq!(failed(&refused.receipt), Some(ErrorCode::ViewViolation));
+}
+
+#[test]
+fn r46_a_deadline_stops_a_query_and_blocks_know_none() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    let mut chain = Chain::new();
+    // Calls the host for ever.
+    let body = r#"(module (import "vm" "block_height" (func $height (result i64)))
+        (memory (export "memory") 1 1)
+        (func (export "view_run") (loop $l (drop (call $height)) (br $l))))"#;
+    let contract = chain.deploy(&plain_module(body, &["view_run"]));
+    let query = vm_host::Query {
+        caller: bob(),
+        contract,
+        function: "view_run".into(),
+        args: vec![],
+        gas_limit: 100_000_000,
+    };
+    let asked = Arc::new(AtomicU32::new(0));
+    let count = asked.clone();
+    let passed = Arc::new(move || count.fetch_add(1, Ordering::Relaxed) >= 1_000);
+    let answer = chain.vm.query_until(&chain.view(), &query, vm_host::Options::default(), passed);
+    assert_eq!(answer, Err(vm_host::QueryError::DeadlinePassed));
+    assert_eq!(asked.load(Ordering::Relaxed), 1_001);
+    // In time, the answer is the same as without a deadline.
+    let query = vm_host::Query { gas_limit: 100_000, ..query };
+    let options = vm_host::Options::default();
+    let in_time = chain.vm.query_until(&chain.view(), &query, options, Arc::new(|| false));
+    assert_eq!(in_time, chain.vm.query(&chain.view(), &query, options));
+}
+
+#[test]
+fn r54_deployment_and_loading_are_charged_by_size_cold_or_warm() {
+    // Two modules that differ in a custom section alone: what it costs to carry bytes.
+    let bare = Script::new().build();
+    let mut padded = bare.clone();
+    let room = 1_000u16;
+    padded.extend([0, 0x80 | (room & 0x7f) as u8, (room >> 7) as u8, 1, b'x']);
+    padded.extend(vec![7; usize::from(room) - 2]);
+    let bytes = u64::from(room) + 3;
+    let mut chain = Chain::new();
+    let mut deploy = |code: &[u8]| {
+        let (executed, contract) = chain.try_deploy(code);
+        assert_eq!(executed.receipt.status, Status::Success);
+        let calls = [0; 3].map(|_| {
+            let receipt = chain.call(contract, "run", ());
+            receipt.gas_used + receipt.gas_refunded
+        });
+        (executed.receipt.gas_used, calls)
+    };
+    let (small, big) = (deploy(&bare), deploy(&padded));
+    let gas = GasSchedule::default();
+    // In the envelope, stored and validated, and loaded for the deployment itself. The compact length is 2 bytes in both.
+    assert_eq!(big.0 - small.0, bytes * (gas.tx_byte + gas.code_byte + gas.module_load_byte));
+    assert_eq!(big.1[0] - small.1[0], bytes * gas.module_load_byte);
+    assert!(small.1.iter().all(|gas| *gas == small.1[0]) && big.1.iter().all(|gas| *gas == big.1[0]));
 }

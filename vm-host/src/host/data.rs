@@ -58,7 +58,7 @@ pub(super) fn field_get(
     call.charge_each(read_byte, value.len())?;
     call.write(out, &value)?;
     call.count_read(value.len());
-    call.observe(|_| Some(Change::FieldRead { object: entry.id, name: name.to_vec() }));
+    call.observe_read(|| Change::FieldRead { object: entry.id, name: name.to_vec() });
     Ok(len)
 }
 
