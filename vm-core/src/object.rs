@@ -6,7 +6,7 @@
 
 use parity_scale_codec::{Decode, Encode};
 
-use crate::codec::{CodecError, decode_exact};
+use crate::codec::CodecError;
 use crate::{Address, Hash, KeySpace, ObjectId, Stamp};
 
 /// Who may change an object, chosen once, at its creation (R33).
@@ -127,8 +127,14 @@ macro_rules! entries {
             ///
             /// [`DecodeEntryError`] if the bytes are not one canonical value.
             pub fn from_entry(bytes: &[u8]) -> Result<Self, DecodeEntryError> {
-                decode_exact(bytes, Self::ENCODED_LEN)
-                    .map_err(|source| DecodeEntryError { space: KeySpace::$space, source })
+                let damaged = |source| DecodeEntryError { space: KeySpace::$space, source };
+                let mut rest = bytes;
+                // All fields have fixed width and one encoding each, so the length says all that re-encoding would.
+                let entry = Self::decode(&mut rest).map_err(|_| damaged(CodecError::Malformed))?;
+                match rest.len() {
+                    0 => Ok(entry),
+                    count => Err(damaged(CodecError::Trailing { count })),
+                }
             }
         })+
     };
@@ -158,6 +164,9 @@ mod tests {
         assert_eq!(bytes.len(), ObjectMeta::ENCODED_LEN);
         assert_eq!(ObjectMeta::from_entry(&bytes), Ok(meta));
         assert!(ObjectMeta::from_entry(&bytes[1..]).is_err());
+        let longer = [bytes.as_slice(), &[0]].concat();
+        let trailing = ObjectMeta::from_entry(&longer).unwrap_err();
+        assert_eq!(trailing.source, CodecError::Trailing { count: 1 });
         let account = Account { nonce: 1, balance: u64::MAX };
         assert_eq!(account.encode().len(), Account::ENCODED_LEN);
         let contract = Contract { code_hash: Hash([1; 32]), deployer: Address([2; 32]) };

@@ -212,8 +212,8 @@ pub struct FrameTrace {
 /// What happens in a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// A call.
-    Frame(FrameTrace),
+    /// A call. Boxed, so that the many small steps stay small.
+    Frame(Box<FrameTrace>),
     /// A host operation.
     Operation(Operation),
     /// An event.
@@ -279,7 +279,7 @@ impl Observer for Tracer {
             status: Status::Success,
             output: Vec::new(),
             detail: None,
-            steps: Vec::new(),
+            steps: Vec::with_capacity(8),
         });
     }
 
@@ -293,7 +293,7 @@ impl Observer for Tracer {
         if self.open.is_empty() {
             self.root = Some(frame);
         } else if self.fits(0) {
-            self.push(Step::Frame(frame));
+            self.push(Step::Frame(Box::new(frame)));
         }
     }
 

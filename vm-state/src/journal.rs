@@ -22,12 +22,19 @@ use crate::{ChangeSet, ReadError, Value, View};
 struct Slot {
     /// The parent's value.
     base: Option<Value>,
-    /// The value now.
-    value: Option<Value>,
+    /// The value now, if it was ever written: so that an entry that is only read is kept once.
+    written: Option<Option<Value>>,
     /// The transaction that last touched it; 0 for none.
     touched_in: u32,
     /// The transaction that last wrote it; 0 for none.
     written_in: u32,
+}
+
+impl Slot {
+    /// The value now.
+    fn value(&self) -> Option<&Value> {
+        self.written.as_ref().unwrap_or(&self.base).as_ref()
+    }
 }
 
 /// A lookup of the first entry under a prefix.
@@ -61,8 +68,8 @@ pub struct Checkpoint(usize);
 pub struct Journal {
     view: Arc<dyn View>,
     slots: BTreeMap<Key, Slot>,
-    /// Entries written by the running transaction with their values before, oldest first.
-    undo: Vec<(Key, Option<Value>)>,
+    /// Entries written by the running transaction with what [`Slot::written`] was before, oldest first.
+    undo: Vec<(Key, Option<Option<Value>>)>,
     /// The running transaction, counted from 1.
     transaction: u32,
     footprint: Footprint,
@@ -126,13 +133,13 @@ impl Journal {
     ///
     /// [`ReadError`] from the view.
     pub fn get(&mut self, key: &Key) -> Result<Option<&Value>, ReadError> {
-        Ok(self.touch(key)?.value.as_ref())
+        Ok(self.touch(key)?.value())
     }
 
     fn touch(&mut self, key: &Key) -> Result<&mut Slot, ReadError> {
         if !self.slots.contains_key(key) {
             let base = self.view.get(key)?;
-            let slot = Slot { value: base.clone(), base, touched_in: 0, written_in: 0 };
+            let slot = Slot { base, written: None, touched_in: 0, written_in: 0 };
             self.slots.insert(*key, slot);
         }
         let slot = self.slots.get_mut(key);
@@ -156,7 +163,7 @@ impl Journal {
         let slot = self.touch(key)?;
         let first_write = slot.written_in != transaction;
         slot.written_in = transaction;
-        let before = core::mem::replace(&mut slot.value, value);
+        let before = slot.written.replace(value);
         if first_write {
             self.footprint.written.push(*key);
         }
@@ -192,8 +199,8 @@ impl Journal {
             .slots
             .range::<[u8], _>((Bound::Included(start.as_bytes()), Bound::Unbounded))
             .take_while(|(key, _)| key.as_bytes().starts_with(prefix.as_bytes()))
-            .filter(|(_, slot)| slot.value.is_some());
-        let written = overlay.next().and_then(|(key, slot)| slot.value.clone().map(|value| (*key, value)));
+            .filter_map(|(key, slot)| slot.value().map(|value| (key, value)));
+        let written = overlay.next().map(|(key, value)| (*key, Value::from_slice(value)));
         let mut from = start;
         loop {
             let stored = self.view.next(prefix, &from)?;
@@ -231,13 +238,15 @@ impl Journal {
         while self.undo.len() > to.0 {
             let Some((key, before)) = self.undo.pop() else { return };
             if let Some(slot) = self.slots.get_mut(&key) {
-                if before.is_some() && slot.value.is_none() {
-                    // It is alive again, perhaps before what a search has found since.
-                    if let Some(prefix) = key.owner_prefix() {
-                        self.first_alive.remove(&prefix);
-                    }
+                let was_dead = slot.value().is_none();
+                slot.written = before;
+                // It is alive again, perhaps before what a search has found since.
+                if was_dead
+                    && slot.value().is_some()
+                    && let Some(prefix) = key.owner_prefix()
+                {
+                    self.first_alive.remove(&prefix);
                 }
-                slot.value = before;
             }
         }
     }
@@ -245,8 +254,9 @@ impl Journal {
     /// What the block leaves different from its parent.
     #[must_use]
     pub fn changes(&self) -> ChangeSet {
-        let changed = self.slots.iter().filter(|(_, slot)| slot.value != slot.base);
-        changed.map(|(key, slot)| (*key, slot.value.clone())).collect()
+        let changed = self.slots.iter().filter_map(|(key, slot)| Some((key, slot, slot.written.as_ref()?)));
+        let changed = changed.filter(|(_, slot, written)| **written != slot.base);
+        changed.map(|(key, _, written)| (*key, written.as_deref().map(Value::from_slice))).collect()
     }
 }
 

@@ -23,7 +23,7 @@ use vm_core::{
     Address, Block, BlockContext, CodeSource, ErrorCode, Hash, Key, KeySpace, Limits, Mint, ObjectMeta,
     OwnedObject, Params, Payload, Receipt, Status, Transaction,
 };
-use vm_host::{BlockError, BlockOutcome, Executed, Options, TraceLevel, Vm};
+use vm_host::{BlockError, BlockOutcome, Executed, FrameTrace, Operation, Options, Step, TraceLevel, Vm};
 use vm_state::{Genesis, MemoryStore, StateReader, Store, View};
 
 /// What a function of a test module is.
@@ -231,4 +231,39 @@ pub fn failed(receipt: &Receipt) -> Option<ErrorCode> {
         Status::Failed(code) => Some(code),
         Status::Success | Status::Reverted => None,
     }
+}
+
+/// How a host function hands `code` to a script.
+pub fn guest(code: ErrorCode) -> i64 {
+    code.to_guest().into()
+}
+
+/// The host operations of a frame, in order, without those of its callees. In a script, operation 0 is the reading of
+/// its input, and its own calls follow.
+pub fn operations(frame: &FrameTrace) -> Vec<&Operation> {
+    let steps = frame.steps.iter();
+    steps
+        .filter_map(|step| if let Step::Operation(operation) = step { Some(operation) } else { None })
+        .collect()
+}
+
+/// The frames that a frame called, in order.
+pub fn callees(frame: &FrameTrace) -> Vec<&FrameTrace> {
+    let steps = frame.steps.iter();
+    steps.filter_map(|step| if let Step::Frame(frame) = step { Some(frame) } else { None }).collect()
+}
+
+/// The outermost frame of a traced transaction.
+pub fn root(executed: &Executed) -> &FrameTrace {
+    &executed.trace.as_ref().unwrap().root
+}
+
+/// The gas that call `index` of the script took by itself, in the outermost frame.
+pub fn gas_of(executed: &Executed, index: usize) -> u64 {
+    operations(root(executed))[index + 1].gas_used()
+}
+
+/// A call of `run` without value.
+pub fn run_payload(contract: Address, args: Vec<u8>) -> Payload {
+    Payload::Call { contract, function: "run".into(), args, value: 0 }
 }

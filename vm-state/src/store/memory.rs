@@ -90,14 +90,15 @@ impl View for MemoryView {
     }
 
     fn get(&self, key: &Key) -> Result<Option<Value>, ReadError> {
-        Ok(self.entries.get(key).cloned())
+        // Not cloned(): a SmallVec clones element by element.
+        Ok(self.entries.get(key).map(|value| Value::from_slice(value)))
     }
 
     fn next(&self, prefix: &Key, from: &Key) -> Result<Option<(Key, Value)>, ReadError> {
         // Keys with the prefix are one contiguous range that begins at the prefix itself.
         let first = self.entries.range(*prefix.max(from)..).next();
         let found = first.filter(|(key, _)| key.as_bytes().starts_with(prefix.as_bytes()));
-        Ok(found.map(|(key, value)| (*key, value.clone())))
+        Ok(found.map(|(key, value)| (*key, Value::from_slice(value))))
     }
 
     fn trie(&self) -> &Trie {
