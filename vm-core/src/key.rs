@@ -250,17 +250,6 @@ impl Key {
         None
     }
 
-    /// The prefix of all index entries with the same contract and owner, for an owner index key.
-    #[must_use]
-    pub fn owner_prefix(&self) -> Option<Self> {
-        if self.space()? != KeySpace::Owned {
-            return None;
-        }
-        let (prefix, _) = self.as_bytes().split_at_checked(65)?;
-        let (_, parts) = prefix.split_first()?;
-        Some(Self::build(KeySpace::Owned, &[parts]))
-    }
-
     /// The acquisition stamp of an owner index key.
     #[must_use]
     pub fn stamp(&self) -> Option<Stamp> {
@@ -341,8 +330,6 @@ mod tests {
         }
         let owned = Key::owned(&address, &address, stamp);
         assert_eq!(owned.stamp(), Some(stamp));
-        assert_eq!(owned.owner_prefix(), Some(Key::owned_prefix(&address, &address)));
-        assert_eq!(Key::object(&object).owner_prefix(), None);
         assert!(owned.as_bytes().starts_with(Key::owned_prefix(&address, &address).as_bytes()));
         assert!(Key::field(&object, b"x").as_bytes().starts_with(Key::fields_prefix(&object).as_bytes()));
     }

@@ -9,13 +9,15 @@
 //!
 //! Deliberately not here: what entries mean, and who may change them.
 
+mod search;
+
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::ops::Bound;
-use vm_core::{Key, KeySpace};
+use vm_core::Key;
 
-use crate::{ChangeSet, ReadError, Value, View};
+use self::search::SearchIndex;
+use crate::{ChangeSet, NodeFailure, ReadError, Value, View};
 
 /// An entry that the block has read or written.
 #[derive(Clone, Debug)]
@@ -75,9 +77,7 @@ pub struct Journal {
     footprint: Footprint,
     /// Prefixes searched by the running transaction.
     searched: BTreeSet<Key>,
-    /// For an owner prefix searched from its start: a key with nothing alive before it. New index entries always sort
-    /// behind, so only a rollback can make one of these wrong, and it drops them (DESIGN 10, rule 10).
-    first_alive: BTreeMap<Key, Key>,
+    search: SearchIndex,
 }
 
 impl Journal {
@@ -91,7 +91,7 @@ impl Journal {
             transaction: 1,
             footprint: Footprint::default(),
             searched: BTreeSet::new(),
-            first_alive: BTreeMap::new(),
+            search: SearchIndex::default(),
         }
     }
 
@@ -139,12 +139,13 @@ impl Journal {
     fn touch(&mut self, key: &Key) -> Result<&mut Slot, ReadError> {
         if !self.slots.contains_key(key) {
             let base = self.view.get(key)?;
+            self.search.set(key, base.is_some());
             let slot = Slot { base, written: None, touched_in: 0, written_in: 0 };
             self.slots.insert(*key, slot);
         }
         let slot = self.slots.get_mut(key);
         let Some(slot) = slot else {
-            return Err(crate::NodeFailure::Invariant("a journal slot that was just made is there").into());
+            return Err(NodeFailure::Invariant("a journal slot that was just made is there").into());
         };
         if slot.touched_in != self.transaction {
             slot.touched_in = self.transaction;
@@ -163,7 +164,9 @@ impl Journal {
         let slot = self.touch(key)?;
         let first_write = slot.written_in != transaction;
         slot.written_in = transaction;
+        let alive = value.is_some();
         let before = slot.written.replace(value);
+        self.search.set(key, alive);
         if first_write {
             self.footprint.written.push(*key);
         }
@@ -171,60 +174,37 @@ impl Journal {
         Ok(())
     }
 
-    /// The first entry not below `from` under `prefix`, as it stands now. With `from` equal to `prefix`, repeated
-    /// searches cost what the first one did not see before.
+    /// The first entry not below `from` under `prefix`, as it stands now.
     ///
     /// # Errors
     ///
     /// [`ReadError`] from the view.
     pub fn next(&mut self, prefix: &Key, from: &Key) -> Result<Option<(Key, Value)>, ReadError> {
-        let whole = prefix == from && prefix.space() == Some(KeySpace::Owned);
-        let start = if whole { self.first_alive.get(prefix).copied().unwrap_or(*from) } else { *from };
-        let (found, last_seen) = self.search(prefix, start)?;
-        if whole {
-            self.first_alive.insert(*prefix, last_seen);
-        }
+        let found = self.search(prefix, from)?;
         self.searched.insert(*prefix);
-        let key = found.as_ref().map(|(key, _)| *key);
-        self.footprint.ranges.push(RangeRead { prefix: *prefix, from: *from, found: key });
-        if let Some(key) = key {
-            self.touch(&key)?;
-        }
-        Ok(found)
+        self.footprint.ranges.push(RangeRead { prefix: *prefix, from: *from, found });
+        let Some(key) = found else { return Ok(None) };
+        let value = self.touch(&key)?.value().map(|value| Value::from_slice(value));
+        let value = value.ok_or(NodeFailure::Invariant("what a search finds is alive"))?;
+        Ok(Some((key, value)))
     }
 
-    /// The search itself, and a key before which nothing under `prefix` is alive.
-    fn search(&self, prefix: &Key, start: Key) -> Result<(Option<(Key, Value)>, Key), ReadError> {
-        let mut overlay = self
-            .slots
-            .range::<[u8], _>((Bound::Included(start.as_bytes()), Bound::Unbounded))
-            .take_while(|(key, _)| key.as_bytes().starts_with(prefix.as_bytes()))
-            .filter_map(|(key, slot)| slot.value().map(|value| (key, value)));
-        let written = overlay.next().map(|(key, value)| (*key, Value::from_slice(value)));
-        let mut from = start;
-        loop {
-            let stored = self.view.next(prefix, &from)?;
-            // What the journal holds of an entry decides; its own search has found it if it is alive.
-            let shadowed = match &stored {
-                Some((key, _)) => {
-                    from = *key;
-                    self.slots.contains_key(key)
-                }
-                None => false,
-            };
-            let found = match (stored, written.clone()) {
-                (Some((key, _)), Some(written)) if written.0 <= key => Some(written),
-                (Some(_), _) if shadowed => {
-                    let Some(next) = from.successor() else { return Ok((written, from)) };
-                    from = next;
-                    continue;
-                }
-                (Some(stored), _) => Some(stored),
-                (None, written) => written,
-            };
-            let last_seen = found.as_ref().map_or(from, |(key, _)| *key);
-            return Ok((found, last_seen));
+    /// The first key alive: what the journal holds decides, and the view is asked where it holds nothing.
+    fn search(&mut self, prefix: &Key, from: &Key) -> Result<Option<Key>, ReadError> {
+        let held = self.search.first_alive(prefix, from);
+        let mut from = self.search.skip(*from);
+        while let Some((stored, _)) = self.view.next(prefix, &from)? {
+            if held.is_some_and(|held| held <= stored) {
+                break;
+            }
+            if !self.slots.contains_key(&stored) || self.search.is_alive(&stored) {
+                return Ok(Some(stored));
+            }
+            let Some(next) = stored.successor() else { break };
+            self.search.add_dead(from, next);
+            from = self.search.skip(next);
         }
+        Ok(held)
     }
 
     /// A point to return to.
@@ -238,15 +218,8 @@ impl Journal {
         while self.undo.len() > to.0 {
             let Some((key, before)) = self.undo.pop() else { return };
             if let Some(slot) = self.slots.get_mut(&key) {
-                let was_dead = slot.value().is_none();
                 slot.written = before;
-                // It is alive again, perhaps before what a search has found since.
-                if was_dead
-                    && slot.value().is_some()
-                    && let Some(prefix) = key.owner_prefix()
-                {
-                    self.first_alive.remove(&prefix);
-                }
+                self.search.set(&key, slot.value().is_some());
             }
         }
     }

@@ -85,16 +85,10 @@ proptest! {
         let mut model = base.clone();
         let mut journal = over(base.clone());
         let mut saved = vec![];
-        // Index entries only ever appear behind all others; the model keeps to that, as stamps do.
-        let mut newest = 12u32;
         for step in steps {
             match step {
                 Step::Set(key, new) => {
-                    let mut key = owned(key.into());
-                    if new.is_some() && !model.contains_key(&key) {
-                        key = owned(newest);
-                        newest = newest.saturating_add(1);
-                    }
+                    let key = owned(key.into());
                     journal.set(&key, new.map(value)).unwrap();
                     match new {
                         Some(new) => model.insert(key, value(new)),
@@ -187,4 +181,60 @@ fn a_damaged_entry_is_a_node_failure_not_an_absence() {
     let base = BTreeMap::from([(Key::account(&address), Value::from_vec(7u8.encode()))]);
     let mut journal = over(base);
     assert!(matches!(journal.account(&address), Err(ReadError::Failure(NodeFailure::Damaged(_)))));
+}
+
+/// DESIGN 10, rule 10: what was deleted is stepped over once, not at every search.
+#[test]
+fn searches_pass_deleted_entries_once() {
+    use core::sync::atomic::{AtomicU32, Ordering};
+
+    #[derive(Debug)]
+    struct Counting(MapView, AtomicU32);
+
+    impl View for Counting {
+        fn header(&self) -> &Header {
+            self.0.header()
+        }
+        fn get(&self, key: &Key) -> Result<Option<Value>, ReadError> {
+            self.0.get(key)
+        }
+        fn next(&self, prefix: &Key, from: &Key) -> Result<Option<(Key, Value)>, ReadError> {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            self.0.next(prefix, from)
+        }
+        fn trie(&self) -> &crate::Trie {
+            self.0.trie()
+        }
+    }
+
+    let entries: BTreeMap<Key, Value> = (0u32..1_000).map(|index| (owned(index), value(1))).collect();
+    let header = crate::Genesis::new(&Params::default(), 0, &[]).unwrap().header().clone();
+    let view =
+        Arc::new(Counting(MapView { header, entries, trie: crate::Trie::default() }, AtomicU32::new(0)));
+    let mut journal = Journal::new(view.clone());
+    for index in 1u32..999 {
+        journal.set(&owned(index), None).unwrap();
+    }
+    let last = Some((owned(999), value(1)));
+    let asked = |journal: &mut Journal, from: u32| {
+        let before = view.1.load(Ordering::Relaxed);
+        assert_eq!(journal.next(&prefix(), &owned(from)).unwrap(), last);
+        view.1.load(Ordering::Relaxed).saturating_sub(before)
+    };
+    assert_eq!(asked(&mut journal, 1), 999);
+    for from in [1, 2, 500, 998] {
+        assert_eq!(asked(&mut journal, from), 1, "from {from}");
+    }
+    // An entry that is deleted and revived costs its own step, not everybody's.
+    let checkpoint = journal.checkpoint();
+    journal.set(&owned(999), None).unwrap();
+    assert_eq!(journal.next(&prefix(), &owned(1)).unwrap(), None);
+    journal.rollback(checkpoint);
+    assert_eq!(asked(&mut journal, 1), 1);
+    // The same for entries that the block itself made: none is asked of the view.
+    for index in 2_000u32..3_000 {
+        journal.set(&owned(index), Some(value(2))).unwrap();
+        journal.set(&owned(index), None).unwrap();
+    }
+    assert_eq!(asked(&mut journal, 1), 1);
 }
