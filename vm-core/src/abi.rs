@@ -9,8 +9,8 @@
 //!   there), `Len`, `Handle` are `i32` in wasm, read as unsigned; `U64` and `I64` are `i64`.
 //! - `Code` results: not negative on success, else [`ErrorCode::to_guest`](crate::ErrorCode::to_guest).
 //! - An id or address is 32 bytes at its pointer.
-//! - Functions with `out` and `cap` return the whole length. Where it is larger than `cap`, nothing is written
-//!   and only the base price is paid.
+//! - Functions with `out` and `cap` return the whole length. Where it is larger than `cap`, nothing is written, and
+//!   the bytes are not paid for beyond a field's first touch.
 //! - Order inside a function (DESIGN 10, rule 14): base charge, view flag, input pointers, lookup, permission,
 //!   size charge, bounds of what is written, effect.
 

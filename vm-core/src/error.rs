@@ -155,6 +155,10 @@ error_codes! {
     InvalidModule = 85, Halt, "the module is refused by validation";
     /// Text given to a host function as a name is not UTF-8.
     NotUtf8 = 86, Halt, "a name is not UTF-8";
+    /// More entries touched, or more witness bytes declared by them, than a transaction may.
+    EntryLimit = 87, Halt, "the transaction touches too many entries";
+    /// More code loaded than a transaction may.
+    CodeLimit = 88, Halt, "the transaction loads too much code";
 
     /// The SDK: bytes do not decode as the wanted type.
     Decode = 128, Sdk, "bytes do not decode as the wanted type";

@@ -99,7 +99,7 @@ schedule! {
     tx_byte = 4,
     /// The first touch of an entry in a transaction: a store read and its path.
     touch = 400,
-    /// One byte of a value at its first touch.
+    /// One byte of a value at its first touch, and of each value that a deletion removes.
     touch_byte = 1,
     /// The first write of an entry in a transaction: a durable row and its path.
     write = 1_200,

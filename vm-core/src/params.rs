@@ -163,10 +163,12 @@ limits! {
     transaction_bytes: u32 = 524_288 in 4_096 ..= 8_388_608,
     /// Gas limit of one transaction.
     transaction_gas: u64 = 500_000_000 in 1_000_000 ..= 1_000_000_000_000,
-    /// Entries that one transaction may touch.
-    transaction_entries: u32 = 65_536 in 64 ..= 1_048_576,
-    /// Witness bytes that one transaction may declare.
-    transaction_witness_bytes: u32 = 16_777_216 in 65_536 ..= 268_435_456,
+    /// Entries that one transaction may touch, each search under a prefix counted as one.
+    transaction_entries: u32 = 16_384 in 64 ..= 1_048_576,
+    /// Witness bytes that one transaction may declare: 2,176 for each entry touched, and the bytes of its value.
+    transaction_witness_bytes: u32 = 67_108_864 in 1_048_576 ..= 268_435_456,
+    /// Bytes of different modules that one transaction may load.
+    transaction_code_bytes: u32 = 4_194_304 in 262_144 ..= 67_108_864,
     /// Transactions of one block.
     block_transactions: u32 = 16_384 in 1 ..= 1_048_576,
     /// Bytes of all transactions of one block.
@@ -237,6 +239,12 @@ impl Params {
             ("function_locals", limits.function_locals.into(), "module_locals", limits.module_locals.into()),
             ("function_bytes", limits.function_bytes.into(), "code_bytes", limits.code_bytes.into()),
             ("interface_bytes", limits.interface_bytes.into(), "code_bytes", limits.code_bytes.into()),
+            (
+                "code_bytes",
+                limits.code_bytes.into(),
+                "transaction_code_bytes",
+                limits.transaction_code_bytes.into(),
+            ),
             ("code_bytes", limits.code_bytes.into(), "transaction_bytes", limits.transaction_bytes.into()),
             ("transaction_bytes", limits.transaction_bytes.into(), "block_bytes", limits.block_bytes.into()),
             ("transaction_gas", limits.transaction_gas, "block_gas", limits.block_gas),

@@ -15,6 +15,16 @@ pub enum InvalidTransaction {
         /// The limit.
         limit: u32,
     },
+    /// A part of it is longer than its limit.
+    #[error("{found} {what}, more than the limit of {limit}")]
+    Part {
+        /// Which part.
+        what: &'static str,
+        /// The length found.
+        found: u64,
+        /// The limit.
+        limit: u32,
+    },
     /// Its nonce is not the sender's.
     #[error("nonce {found}, the sender's is {expected}")]
     Nonce {
@@ -143,6 +153,14 @@ pub enum QueryError {
     /// The state could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// The state belongs to a chain with other rules than the engine.
+    #[error("the state has parameters {found}, this engine {expected}")]
+    Params {
+        /// The engine's.
+        expected: Hash,
+        /// The state's.
+        found: Hash,
+    },
     /// The embedder's deadline passed first.
     #[error("the query's deadline has passed")]
     DeadlinePassed,

@@ -21,8 +21,9 @@ use crate::error::{Answer, Fault};
 use crate::frame::{CallRequest, Frame, FrameEnd, FrameState, Identity, PageLimiter, Target};
 use crate::host::move_balance;
 use crate::module::{ModuleCache, Prepared};
-use crate::session::Session;
+use crate::session::{FrameCheckpoint, Session};
 use crate::trace::{FrameEnter, FrameExit, FrameKind};
+use crate::transaction::store_code;
 
 /// What a call came to.
 #[derive(Debug)]
@@ -118,7 +119,7 @@ impl Executor<'_> {
         };
         let (kind, contract) = match &request.target {
             Target::Call { contract, .. } => (FrameKind::Call, *contract),
-            Target::Deploy { code_hash, salt } => {
+            Target::Deploy { code_hash, salt, .. } => {
                 (FrameKind::Deploy, Address::of_contract(&sender, salt, code_hash))
             }
         };
@@ -145,26 +146,17 @@ impl Executor<'_> {
         let mut meter = Meter::new(granted);
         let identity = Identity { contract, sender, value: request.value, view, depth, input: request.args };
         let prepared = self.prepare(&mut session, &mut meter, request.target, identity);
-        let spent = meter.spent();
-        session.running.resources.host_fuel = session.running.resources.host_fuel.saturating_add(spent);
-        let end = match prepared {
+        let answer = match prepared {
             Ok(Some(start)) => {
-                let opening = Opening { checkpoint, granted, prepaid: spent };
-                return self.start(session, start, meter.left(), opening);
+                let prepaid = meter.spent();
+                let host_fuel = &mut session.running.resources.host_fuel;
+                *host_fuel = host_fuel.saturating_add(prepaid);
+                return self.start(session, start, meter.left(), Opening { checkpoint, granted, prepaid });
             }
-            Ok(None) => FrameEnd::Returned(Vec::new()),
-            Err(Fault::Code(code)) => FrameEnd::Refused(code),
-            Err(Fault::Halt(code)) => FrameEnd::Halted(code),
-            Err(Fault::Read(error)) => return Err(error),
-            Err(Fault::Revert | Fault::Suspend) => {
-                return Err(NodeFailure::Invariant("only a running frame reverts or calls").into());
-            }
+            Ok(None) => Ok(()),
+            Err(fault) => Err(fault),
         };
-        if !matches!(end, FrameEnd::Returned(_)) {
-            session.rollback(checkpoint);
-        }
-        let fuel_left = if matches!(end, FrameEnd::Halted(_)) { 0 } else { meter.left() };
-        Ok(Signal::Done(exit(session, end, granted, fuel_left)))
+        close_unrun(session, checkpoint, granted, &meter, answer).map(Signal::Done)
     }
 
     /// Everything before the instance: the checks, their price, the value. `None` where no code has to run.
@@ -179,7 +171,10 @@ impl Executor<'_> {
             Target::Call { function, .. } => {
                 (self.load_contract(session, meter, &identity.contract)?, Some(function), false)
             }
-            Target::Deploy { code_hash, .. } => {
+            Target::Deploy { code_hash, new_code, .. } => {
+                if let Some(code) = new_code {
+                    store_code(session, meter, &code)?;
+                }
                 let prepared = self.create_contract(session, meter, &identity, code_hash)?;
                 let init = prepared.info.interface.init().map(|init| init.name.clone());
                 (prepared, init, true)
@@ -236,34 +231,42 @@ impl Executor<'_> {
         meter: &mut Meter,
         address: &Address,
     ) -> Answer<Arc<Prepared>> {
-        meter.charge(session.touch_gas(&Key::contract(address)))?;
+        meter.charge(session.touch_gas(&Key::contract(address))?)?;
         let contract = session.journal.contract(address)?.ok_or(Fault::Code(ErrorCode::ContractNotFound))?;
         self.load_code(session, meter, &contract.code_hash)?
             .ok_or_else(|| NodeFailure::Invariant("a contract's code is stored").into())
     }
 
-    /// The module with `code_hash`, paid for once per transaction (DESIGN 10, rule 16).
+    /// The module with `code_hash`, paid for once per transaction (DESIGN 10, rule 16) and kept for the rest of it.
     fn load_code(
         &self,
         session: &mut Session,
         meter: &mut Meter,
         code_hash: &Hash,
     ) -> Answer<Option<Arc<Prepared>>> {
-        let key = Key::code(code_hash);
-        meter.charge(session.touch_gas(&key))?;
-        let Some(len) = session.journal.get(&key)?.map(|code| code.len()) else { return Ok(None) };
-        if !session.running.loaded.contains(code_hash) {
-            let len = u64::try_from(len).unwrap_or(u64::MAX);
-            let gas = session.gas();
-            meter.charge(gas.module_load.saturating_add(gas.module_load_byte.saturating_mul(len)))?;
-            session.running.loaded.insert(*code_hash);
-            let resources = &mut session.running.resources;
-            resources.bytes_read = resources.bytes_read.saturating_add(len);
+        if let Some(prepared) = session.running.loaded.get(code_hash) {
+            return Ok(Some(prepared.clone()));
         }
+        let key = Key::code(code_hash);
+        meter.charge(session.touch_gas(&key)?)?;
+        let Some(len) = session.journal.get(&key)?.map(|code| code.len()) else { return Ok(None) };
+        let len = u64::try_from(len).unwrap_or(u64::MAX);
+        let gas = session.gas();
+        meter.charge(gas.module_load.saturating_add(gas.module_load_byte.saturating_mul(len)))?;
+        session.declare_witness(len)?;
+        let loaded = session.running.loaded_bytes.saturating_add(len);
+        if loaded > session.limits().transaction_code_bytes.into() {
+            return Err(Fault::Code(ErrorCode::CodeLimit));
+        }
+        session.running.loaded_bytes = loaded;
+        let resources = &mut session.running.resources;
+        resources.bytes_read = resources.bytes_read.saturating_add(len);
         let params = session.params.clone();
         let code =
             session.journal.get(&key)?.ok_or(NodeFailure::Invariant("the code was there a line ago"))?;
-        Ok(Some(self.cache.prepare(code_hash, code, &params)?))
+        let prepared = self.cache.prepare(code_hash, code, &params)?;
+        session.running.loaded.insert(*code_hash, prepared.clone());
+        Ok(Some(prepared))
     }
 
     /// Puts a contract at the address that the identity carries (R64).
@@ -275,7 +278,7 @@ impl Executor<'_> {
         code_hash: Hash,
     ) -> Answer<Arc<Prepared>> {
         let key = Key::contract(&identity.contract);
-        meter.charge(session.write_gas(&key))?;
+        meter.charge(session.write_gas(&key)?)?;
         if session.journal.contract(&identity.contract)?.is_some() {
             return Err(Fault::Code(ErrorCode::AddressTaken));
         }
@@ -352,7 +355,7 @@ impl Executor<'_> {
         frame.store.set_fuel(back).map_err(|_| NodeFailure::Invariant("the engine counts fuel"))?;
         frame.callees = frame.callees.saturating_add(request.fuel.saturating_sub(fuel_left));
         let deployed = match request.target {
-            Target::Deploy { code_hash, salt } => {
+            Target::Deploy { code_hash, salt, .. } => {
                 Some(Address::of_contract(&frame.store.data().contract, &salt, &code_hash))
             }
             Target::Call { .. } => None,
@@ -419,28 +422,64 @@ pub(crate) fn pay(
 ) -> Answer<()> {
     let (from, to) = (Key::account(from), Key::account(to));
     meter.charge(session.gas().transfer)?;
-    meter.charge(session.write_gas(&from))?;
-    meter.charge(session.write_gas(&to))?;
+    meter.charge(session.write_gas(&from)?)?;
+    if to != from {
+        meter.charge(session.write_gas(&to)?)?;
+    }
     move_balance(session, &from, &to, amount)
+}
+
+/// How the chain records an end.
+pub(crate) fn status_of(end: &FrameEnd) -> Status {
+    match end {
+        FrameEnd::Returned(_) => Status::Success,
+        FrameEnd::Reverted(_) => Status::Reverted,
+        FrameEnd::Refused(code) | FrameEnd::Halted(code) => Status::Failed(*code),
+    }
+}
+
+/// Ends a frame that ran no code: refused, or with nothing to run.
+pub(crate) fn close_unrun(
+    mut session: Box<Session>,
+    checkpoint: FrameCheckpoint,
+    granted: u64,
+    meter: &Meter,
+    answer: Answer<()>,
+) -> Result<Done, ReadError> {
+    let host_fuel = &mut session.running.resources.host_fuel;
+    *host_fuel = host_fuel.saturating_add(meter.spent());
+    let (end, fuel_left) = match answer {
+        Ok(()) => (FrameEnd::Returned(Vec::new()), meter.left()),
+        Err(Fault::Code(code)) => (FrameEnd::Refused(code), meter.left()),
+        Err(Fault::Halt(code)) => (FrameEnd::Halted(code), 0),
+        Err(Fault::Read(error)) => return Err(error),
+        Err(Fault::Revert | Fault::Suspend) => {
+            return Err(NodeFailure::Invariant("only a running frame reverts or calls").into());
+        }
+    };
+    if !matches!(end, FrameEnd::Returned(_)) {
+        session.rollback(checkpoint);
+    }
+    Ok(exit(session, end, granted, fuel_left))
 }
 
 /// Tells the observer that a frame ended, and packs up what it came to.
 fn exit(mut session: Box<Session>, end: FrameEnd, granted: u64, fuel_left: u64) -> Done {
+    let detail = session.running.detail.take();
     if let Some(observer) = session.observer.as_mut() {
-        let (status, output): (Status, &[u8]) = match &end {
-            FrameEnd::Returned(bytes) => (Status::Success, bytes),
-            FrameEnd::Reverted(bytes) => (Status::Reverted, bytes),
-            FrameEnd::Refused(code) | FrameEnd::Halted(code) => (Status::Failed(*code), &[]),
+        let output: &[u8] = match &end {
+            FrameEnd::Returned(bytes) | FrameEnd::Reverted(bytes) => bytes,
+            FrameEnd::Refused(_) | FrameEnd::Halted(_) => &[],
         };
-        let fuel_used = granted.saturating_sub(fuel_left);
-        observer.frame_exit(&FrameExit { status, output, fuel_used, detail: None });
+        let (status, fuel_used) = (status_of(&end), granted.saturating_sub(fuel_left));
+        observer.frame_exit(&FrameExit { status, output, fuel_used, detail: detail.as_deref() });
     }
     Done { session, end, fuel_left }
 }
 
 /// What is known of a frame before it has a store.
 struct Opening {
-    checkpoint: crate::session::FrameCheckpoint,
+    checkpoint: FrameCheckpoint,
     granted: u64,
     prepaid: u64,
 }

@@ -25,8 +25,8 @@ const PAGE_BYTES: usize = 65_536;
 pub(crate) enum Target {
     /// A function of a contract.
     Call { contract: Address, function: String },
-    /// A new contract from stored code.
-    Deploy { code_hash: Hash, salt: Hash },
+    /// A new contract from stored code, or from code that a transaction brings and that is stored first.
+    Deploy { code_hash: Hash, salt: Hash, new_code: Option<Vec<u8>> },
 }
 
 /// A call that a transaction or a frame asks for.

@@ -71,13 +71,19 @@ impl HostCall<'_> {
 
     /// Takes the gas for looking at `key`.
     fn charge_touch(&mut self, key: &Key) -> Answer<()> {
-        let gas = self.session().touch_gas(key);
+        let gas = self.session().touch_gas(key)?;
+        self.charge(gas)
+    }
+
+    /// Takes the gas for a search under a prefix.
+    fn charge_search(&mut self) -> Answer<()> {
+        let gas = self.session().search_gas()?;
         self.charge(gas)
     }
 
     /// Takes the gas for writing `key`.
     fn charge_write(&mut self, key: &Key) -> Answer<()> {
-        let gas = self.session().write_gas(key);
+        let gas = self.session().write_gas(key)?;
         self.charge(gas)
     }
 

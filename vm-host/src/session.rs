@@ -4,14 +4,20 @@
 //! frame to frame, so that host functions reach it without a lock.
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeSet;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use vm_core::{Address, BlockContext, Event, GasSchedule, Hash, Key, Limits, Params, Stamp};
+use vm_core::{Address, BlockContext, ErrorCode, Event, GasSchedule, Hash, Key, Limits, Params, Stamp};
 use vm_state::{Checkpoint, Journal};
 
+use crate::error::{Answer, Fault};
+use crate::module::Prepared;
 use crate::resources::Resources;
 use crate::trace::Observer;
+
+/// Witness bytes that an entry declares, whatever its real path: 64 siblings, its key and its value's hash.
+const WITNESS_ENTRY_BYTES: u64 = 64 * 32 + 128;
 
 /// The running transaction.
 #[derive(Debug)]
@@ -25,9 +31,17 @@ pub(crate) struct Running {
     pub(crate) events: Vec<Event>,
     /// Gas to give back, in gas; dropped with a reverted frame.
     pub(crate) refund: u64,
-    /// Modules whose loading has been paid (DESIGN 10, rule 16).
-    pub(crate) loaded: BTreeSet<Hash>,
+    /// Modules whose loading has been paid (DESIGN 10, rule 16), kept at hand so that no cache has to make one twice.
+    pub(crate) loaded: BTreeMap<Hash, Arc<Prepared>>,
+    /// Their bytes.
+    pub(crate) loaded_bytes: u64,
+    /// Entries touched and searches made.
+    pub(crate) entries: u32,
+    /// Witness bytes that those declare (DESIGN 10, rules 2 and 11).
+    pub(crate) witness_bytes: u64,
     pub(crate) resources: Resources,
+    /// Why the frame that ends next was refused, for people.
+    pub(crate) detail: Option<String>,
 }
 
 impl Running {
@@ -40,8 +54,12 @@ impl Running {
             objects_created: 0,
             events: Vec::new(),
             refund: 0,
-            loaded: BTreeSet::new(),
+            loaded: BTreeMap::new(),
+            loaded_bytes: 0,
+            entries: 0,
+            witness_bytes: 0,
             resources: Resources::default(),
+            detail: None,
         }
     }
 }
@@ -103,14 +121,57 @@ impl Session {
     }
 
     /// The gas for touching `key`: nothing after the first time in a transaction.
-    pub(crate) fn touch_gas(&self, key: &Key) -> u64 {
-        if self.journal.is_touched(key) { 0 } else { self.gas().touch }
+    ///
+    /// # Errors
+    ///
+    /// A halt past the limit of entries or of witness bytes.
+    pub(crate) fn touch_gas(&mut self, key: &Key) -> Answer<u64> {
+        if self.journal.is_touched(key) {
+            return Ok(0);
+        }
+        self.count_entry(1)?;
+        Ok(self.gas().touch)
     }
 
     /// The gas for touching and writing `key`: each part once in a transaction.
-    pub(crate) fn write_gas(&self, key: &Key) -> u64 {
+    ///
+    /// # Errors
+    ///
+    /// A halt past the limit of entries or of witness bytes.
+    pub(crate) fn write_gas(&mut self, key: &Key) -> Answer<u64> {
         let write = if self.journal.is_written(key) { 0 } else { self.gas().write };
-        self.touch_gas(key).saturating_add(write)
+        Ok(self.touch_gas(key)?.saturating_add(write))
+    }
+
+    /// The gas for a search under a prefix, each time: it asks the view, and may find another entry.
+    ///
+    /// # Errors
+    ///
+    /// A halt past the limit of entries or of witness bytes.
+    pub(crate) fn search_gas(&mut self) -> Answer<u64> {
+        self.count_entry(2)?;
+        Ok(self.gas().touch)
+    }
+
+    fn count_entry(&mut self, count: u32) -> Answer<()> {
+        self.running.entries = self.running.entries.saturating_add(count);
+        if self.running.entries > self.limits().transaction_entries {
+            return Err(Fault::Halt(ErrorCode::EntryLimit));
+        }
+        self.declare_witness(u64::from(count).saturating_mul(WITNESS_ENTRY_BYTES))
+    }
+
+    /// Counts bytes that a witness of this transaction may need.
+    ///
+    /// # Errors
+    ///
+    /// A halt past the limit.
+    pub(crate) fn declare_witness(&mut self, bytes: u64) -> Answer<()> {
+        self.running.witness_bytes = self.running.witness_bytes.saturating_add(bytes);
+        if self.running.witness_bytes > self.limits().transaction_witness_bytes.into() {
+            return Err(Fault::Halt(ErrorCode::EntryLimit));
+        }
+        Ok(())
     }
 
     /// The stamp of the next acquisition.

@@ -1,7 +1,7 @@
 //! The life of a transaction: checks, fee, nonce, execution, refunds, receipt (DESIGN sections 2 and 10).
 
 use alloc::boxed::Box;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::vec::Vec;
 use parity_scale_codec::Encode;
 use vm_core::{
@@ -11,12 +11,12 @@ use vm_core::{
 use vm_state::{Footprint, NodeFailure, ReadError};
 
 use crate::block::Executed;
-use crate::error::{BlockError, Fault, Invalid, InvalidTransaction, QueryError};
-use crate::executor::{Done, Meter, execute, pay};
+use crate::error::{Answer, BlockError, Fault, Invalid, InvalidTransaction, QueryError};
+use crate::executor::{Done, Meter, close_unrun, execute, pay, status_of};
 use crate::frame::{CallRequest, FrameEnd, Target};
 use crate::module::{ModuleCache, validate_module};
 use crate::session::{Running, Session};
-use crate::trace::{FrameEnter, FrameExit, FrameKind, TraceLevel, Tracer};
+use crate::trace::{FrameEnter, FrameKind, TraceLevel, Tracer};
 use crate::vm::Query;
 
 /// What any transaction of `bytes` bytes costs before it does anything.
@@ -29,6 +29,20 @@ fn check_envelope(tx: &Transaction, limits: &Limits, gas: &GasSchedule) -> Resul
     let bytes = u64::try_from(tx.encoded_size()).unwrap_or(u64::MAX);
     if bytes > limits.transaction_bytes.into() {
         return Err(InvalidTransaction::TooLong { found: bytes, limit: limits.transaction_bytes });
+    }
+    let (name, args) = match &tx.payload {
+        Payload::Call { function, args, .. } => (function.len(), args.len()),
+        Payload::Deploy { args, .. } => (0, args.len()),
+        Payload::Transfer { .. } | Payload::Upload { .. } => (0, 0),
+    };
+    for (what, found, limit) in [
+        ("bytes of arguments", args, limits.argument_bytes),
+        ("bytes in the function's name", name, limits.export_name_bytes),
+    ] {
+        let found = u64::try_from(found).unwrap_or(u64::MAX);
+        if found > limit.into() {
+            return Err(InvalidTransaction::Part { what, found, limit });
+        }
     }
     if tx.nonce == u64::MAX {
         return Err(InvalidTransaction::NonceExhausted);
@@ -60,6 +74,8 @@ pub(crate) struct Settled {
     pub(crate) executed: Executed,
     /// The fee that it paid.
     pub(crate) fee: u64,
+    /// Witness bytes that it declared.
+    pub(crate) witness_bytes: u64,
 }
 
 /// Executes one transaction on the session's journal.
@@ -105,17 +121,18 @@ fn run_payload(
             execute(cache, session, request, false)
         }
         Payload::Deploy { code, salt, args, value } => {
-            let target = Target::Deploy { code_hash: code.hash(), salt: *salt };
+            let new_code = match code {
+                CodeSource::Bytes(code) => Some(code.clone()),
+                CodeSource::Stored(_) => None,
+            };
+            let target = Target::Deploy { code_hash: code.hash(), salt: *salt, new_code };
             let request = CallRequest { target, args: args.clone(), value: *value, fuel, address_out: None };
-            match code {
-                CodeSource::Stored(_) => execute(cache, session, request, false),
-                CodeSource::Bytes(code) => deploy_bytes(cache, session, tx, code, request),
-            }
+            execute(cache, session, request, false)
         }
         Payload::Transfer { to, amount } => {
             let (to, amount) = (*to, *amount);
             simple(session, FrameKind::Transfer, tx, to, amount, fuel, |session, meter| {
-                pay(session, meter, &tx.sender, &to, amount).map_err(Refusal::from)
+                pay(session, meter, &tx.sender, &to, amount)
             })
         }
         Payload::Upload { code } => {
@@ -126,70 +143,19 @@ fn run_payload(
     }
 }
 
-/// Stores the code first, then deploys from it; a failure of either leaves nothing behind (R63).
-fn deploy_bytes(
-    cache: &ModuleCache,
-    mut session: Box<Session>,
-    tx: &Transaction,
-    code: &[u8],
-    request: CallRequest,
-) -> Result<Done, ReadError> {
-    let checkpoint = session.checkpoint();
-    let mut meter = Meter::new(request.fuel);
-    match store_code(&mut session, &mut meter, code) {
-        Ok(()) => {
-            let spent = meter.spent();
-            session.running.resources.host_fuel = session.running.resources.host_fuel.saturating_add(spent);
-            let mut done = execute(cache, session, CallRequest { fuel: meter.left(), ..request }, false)?;
-            if !matches!(done.end, FrameEnd::Returned(_)) {
-                done.session.rollback(checkpoint);
-            }
-            Ok(done)
-        }
-        Err(refusal) => {
-            let fuel = request.fuel;
-            let contract = match request.target {
-                Target::Deploy { code_hash, salt } => Address::of_contract(&tx.sender, &salt, &code_hash),
-                Target::Call { contract, .. } => contract,
-            };
-            simple_with(session, FrameKind::Deploy, tx, contract, request.value, fuel, meter, |_, _| {
-                Err(refusal)
-            })
-        }
-    }
-}
-
-/// Why a payload without a frame of its own failed: a fault, and a text for people.
-struct Refusal {
-    fault: Fault,
-    detail: Option<String>,
-}
-
-impl From<Fault> for Refusal {
-    fn from(fault: Fault) -> Self {
-        Self { fault, detail: None }
-    }
-}
-
-impl From<ReadError> for Refusal {
-    fn from(error: ReadError) -> Self {
-        Fault::from(error).into()
-    }
-}
-
 /// Validates and stores a module, once per hash (R64).
-fn store_code(session: &mut Session, meter: &mut Meter, code: &[u8]) -> Result<(), Refusal> {
+pub(crate) fn store_code(session: &mut Session, meter: &mut Meter, code: &[u8]) -> Answer<()> {
     let len = u64::try_from(code.len()).unwrap_or(u64::MAX);
     meter.charge(session.gas().code_byte.saturating_mul(len))?;
     let key = Key::code(&Hash::of_code(code));
-    meter.charge(session.write_gas(&key))?;
+    meter.charge(session.write_gas(&key)?)?;
     if session.journal.get(&key)?.is_some() {
         return Ok(());
     }
-    validate_module(code, &session.params).map_err(|error| Refusal {
-        fault: Fault::Code(ErrorCode::InvalidModule),
-        detail: Some(error.to_string()),
-    })?;
+    if let Err(error) = validate_module(code, &session.params) {
+        session.running.detail = Some(error.to_string());
+        return Err(Fault::Code(ErrorCode::InvalidModule));
+    }
     session.journal.set(&key, Some(vm_state::Value::from_slice(code)))?;
     let resources = &mut session.running.resources;
     resources.bytes_written = resources.bytes_written.saturating_add(len);
@@ -198,27 +164,13 @@ fn store_code(session: &mut Session, meter: &mut Meter, code: &[u8]) -> Result<(
 
 /// A payload that runs no code, in the shape of a frame.
 fn simple(
-    session: Box<Session>,
-    kind: FrameKind,
-    tx: &Transaction,
-    contract: Address,
-    value: u64,
-    fuel: u64,
-    body: impl FnOnce(&mut Session, &mut Meter) -> Result<(), Refusal>,
-) -> Result<Done, ReadError> {
-    simple_with(session, kind, tx, contract, value, fuel, Meter::new(fuel), body)
-}
-
-#[allow(clippy::too_many_arguments, reason = "the parts of a frame that has no instance")]
-fn simple_with(
     mut session: Box<Session>,
     kind: FrameKind,
     tx: &Transaction,
     contract: Address,
     value: u64,
     fuel: u64,
-    mut meter: Meter,
-    body: impl FnOnce(&mut Session, &mut Meter) -> Result<(), Refusal>,
+    body: impl FnOnce(&mut Session, &mut Meter) -> Answer<()>,
 ) -> Result<Done, ReadError> {
     let checkpoint = session.checkpoint();
     if let Some(observer) = session.observer.as_mut() {
@@ -234,36 +186,9 @@ fn simple_with(
             fuel,
         });
     }
+    let mut meter = Meter::new(fuel);
     let answer = body(&mut session, &mut meter);
-    let spent = meter.spent();
-    session.running.resources.host_fuel = session.running.resources.host_fuel.saturating_add(spent);
-    let (end, detail) = match answer {
-        Ok(()) => (FrameEnd::Returned(Vec::new()), None),
-        Err(Refusal { fault: Fault::Read(error), .. }) => return Err(error),
-        Err(Refusal { fault: Fault::Code(code), detail }) => (FrameEnd::Refused(code), detail),
-        Err(Refusal { fault: Fault::Halt(code), detail }) => (FrameEnd::Halted(code), detail),
-        Err(Refusal { fault: Fault::Revert | Fault::Suspend, .. }) => {
-            return Err(NodeFailure::Invariant("only a running frame reverts or calls").into());
-        }
-    };
-    if !matches!(end, FrameEnd::Returned(_)) {
-        session.rollback(checkpoint);
-    }
-    let fuel_left = if matches!(end, FrameEnd::Halted(_)) { 0 } else { meter.left() };
-    if let Some(observer) = session.observer.as_mut() {
-        let status = status_of(&end);
-        let fuel_used = fuel.saturating_sub(fuel_left);
-        observer.frame_exit(&FrameExit { status, output: &[], fuel_used, detail: detail.as_deref() });
-    }
-    Ok(Done { session, end, fuel_left })
-}
-
-fn status_of(end: &FrameEnd) -> Status {
-    match end {
-        FrameEnd::Returned(_) => Status::Success,
-        FrameEnd::Reverted(_) => Status::Reverted,
-        FrameEnd::Refused(code) | FrameEnd::Halted(code) => Status::Failed(*code),
-    }
+    close_unrun(session, checkpoint, fuel, &meter, answer)
 }
 
 /// Calls a function for its answer: nothing may be written, no fee is taken, no nonce raised.
@@ -337,5 +262,6 @@ fn settle(
     }
 
     let executed = executed(&mut session, hash, end, status, gas_used, gas_refunded);
-    Ok(Settled { session, executed, fee })
+    let witness_bytes = session.running.witness_bytes;
+    Ok(Settled { session, executed, fee, witness_bytes })
 }

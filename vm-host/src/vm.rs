@@ -14,8 +14,8 @@ use crate::session::{Deadline, Running, Session};
 use crate::trace::TraceLevel;
 use crate::transaction;
 
-/// Bytes of code whose translations stay cached.
-const CACHE_CODE_BYTES: u64 = 64 << 20;
+/// Memory that translated modules may take, by the cache's own estimate.
+const CACHE_BYTES: u64 = 512 << 20;
 
 /// How a block is executed; nothing here can change a result.
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,7 +52,7 @@ impl Vm {
     #[must_use]
     pub fn new(params: Params) -> Self {
         let params_hash = params.hash();
-        Self { params: Arc::new(params), params_hash, cache: ModuleCache::new(CACHE_CODE_BYTES) }
+        Self { params: Arc::new(params), params_hash, cache: ModuleCache::new(CACHE_BYTES) }
     }
 
     /// The chain's rules.
@@ -123,6 +123,9 @@ impl Vm {
         deadline: Option<Deadline>,
     ) -> Result<Executed, QueryError> {
         let header = view.header();
+        if header.params != self.params_hash {
+            return Err(QueryError::Params { expected: self.params_hash, found: header.params });
+        }
         let block = BlockContext { height: header.height, time: header.time, proposer: header.proposer };
         let session = Box::new(Session {
             params: self.params.clone(),

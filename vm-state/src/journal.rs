@@ -40,7 +40,7 @@ impl Slot {
 }
 
 /// A lookup of the first entry under a prefix.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RangeRead {
     /// The prefix.
     pub prefix: Key,
@@ -55,8 +55,8 @@ pub struct RangeRead {
 pub struct Footprint {
     /// Entries looked up or written, ascending.
     pub touched: Vec<Key>,
-    /// Searches under a prefix, in order.
-    pub ranges: Vec<RangeRead>,
+    /// Searches under a prefix, each once, ascending.
+    pub ranges: BTreeSet<RangeRead>,
     /// Entries written, ascending.
     pub written: Vec<Key>,
 }
@@ -182,7 +182,7 @@ impl Journal {
     pub fn next(&mut self, prefix: &Key, from: &Key) -> Result<Option<(Key, Value)>, ReadError> {
         let found = self.search(prefix, from)?;
         self.searched.insert(*prefix);
-        self.footprint.ranges.push(RangeRead { prefix: *prefix, from: *from, found });
+        self.footprint.ranges.insert(RangeRead { prefix: *prefix, from: *from, found });
         let Some(key) = found else { return Ok(None) };
         let value = self.touch(&key)?.value().map(|value| Value::from_slice(value));
         let value = value.ok_or(NodeFailure::Invariant("what a search finds is alive"))?;

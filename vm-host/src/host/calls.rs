@@ -138,7 +138,7 @@ pub(super) fn deploy(
     call.check_out(out, 32)?;
     let args = arguments(call, args, args_len)?;
     let fuel = call.grant(gas)?;
-    let target = Target::Deploy { code_hash, salt };
+    let target = Target::Deploy { code_hash, salt, new_code: None };
     call.state().pending = Some(CallRequest { target, args, value: amount, fuel, address_out: Some(out) });
     Err(Fault::Suspend)
 }

@@ -44,7 +44,8 @@ pub(super) fn balance(call: &mut HostCall<'_>, address: u32) -> Answer<u64> {
 pub(super) fn transfer(call: &mut HostCall<'_>, to: u32, amount: u64) -> Answer<u32> {
     let to: Address = call.id(to)?;
     let (payer, receiver) = (Key::account(&call.state().contract), Key::account(&to));
-    for key in [&payer, &receiver] {
+    // To oneself is one entry, and is paid for once.
+    for key in [Some(&payer), Some(&receiver).filter(|receiver| **receiver != payer)].into_iter().flatten() {
         if amount == 0 { call.charge_touch(key)? } else { call.charge_write(key)? }
     }
     move_balance(call.session(), &payer, &receiver, amount)?;

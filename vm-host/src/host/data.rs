@@ -22,6 +22,13 @@ impl HostCall<'_> {
         Ok(smallvec::SmallVec::from_slice(self.slice(name, name_len)?))
     }
 
+    /// Takes the gas for a value of `len` bytes that comes from the store, and declares it to the witness.
+    pub(super) fn charge_old_value(&mut self, len: usize) -> Answer<()> {
+        let byte = self.session().gas().touch_byte;
+        self.charge_each(byte, len)?;
+        self.session().declare_witness(u64::try_from(len).unwrap_or(u64::MAX))
+    }
+
     /// Counts bytes of values that moved, for [`Resources`](crate::Resources).
     fn count_read(&mut self, bytes: usize) {
         let resources = &mut self.session().running.resources;
@@ -41,24 +48,31 @@ pub(super) fn field_get(
     let entry = call.handle(object)?;
     call.resolve(&entry)?;
     let key = Key::field(&entry.id, &name);
-    let first_touch = !call.session().journal.is_touched(&key);
-    call.charge_touch(&key)?;
-    let session = call.session();
-    let (read_byte, touch_byte) = (session.gas().field_get_byte, session.gas().touch_byte);
-    // Cloned, since the frame's memory and the journal are reached through the same store; values are short.
-    let found = session.journal.get(&key)?.cloned();
-    let value = found.ok_or(Fault::Code(ErrorCode::FieldNotFound))?;
-    if first_touch {
-        call.charge_each(touch_byte, value.len())?;
+    let len = look_at(call, &key)?.ok_or(Fault::Code(ErrorCode::FieldNotFound))?;
+    let whole = u32::try_from(len).unwrap_or(u32::MAX);
+    if whole > cap {
+        return Ok(whole);
     }
-    let len = u32::try_from(value.len()).unwrap_or(u32::MAX);
-    if len > cap {
-        return Ok(len);
-    }
-    call.charge_each(read_byte, value.len())?;
+    let read_byte = call.session().gas().field_get_byte;
+    call.charge_each(read_byte, len)?;
+    // Copied, since the frame's memory and the journal are reached through the same store; values are short.
+    let value = call.session().journal.get(&key)?.map(|value| Value::from_slice(value));
+    let value = value.ok_or(Fault::Code(ErrorCode::FieldNotFound))?;
     call.write(out, &value)?;
     call.count_read(value.len());
     call.observe_read(|| Change::FieldRead { object: entry.id, name: name.to_vec() });
+    Ok(whole)
+}
+
+/// Touches a field: its length, if it is there. The bytes of a value are paid for at its first touch, whoever touches
+/// it: reading, writing and removing all bring it from the store, and into the undo record.
+fn look_at(call: &mut HostCall<'_>, key: &Key) -> Answer<Option<usize>> {
+    let first = !call.session().journal.is_touched(key);
+    call.charge_touch(key)?;
+    let len = call.session().journal.get(key)?.map(|value| value.len());
+    if first {
+        call.charge_old_value(len.unwrap_or_default())?;
+    }
     Ok(len)
 }
 
@@ -80,6 +94,7 @@ pub(super) fn field_set(
     let byte = call.session().gas().field_set_byte;
     call.charge_each(byte, bytes)?;
     let key = Key::field(&id, &name);
+    look_at(call, &key)?;
     call.charge_write(&key)?;
     let value = Value::from_slice(call.slice(data, data_len)?);
     let written = u64::from(data_len);
@@ -94,10 +109,8 @@ pub(super) fn field_remove(call: &mut HostCall<'_>, object: u32, name: u32, name
     let byte = call.session().gas().field_set_byte;
     call.charge_each(byte, name.len())?;
     let key = Key::field(&id, &name);
+    look_at(call, &key)?.ok_or(Fault::Code(ErrorCode::FieldNotFound))?;
     call.charge_write(&key)?;
-    if call.session().journal.get(&key)?.is_none() {
-        return Err(Fault::Code(ErrorCode::FieldNotFound));
-    }
     replace(call, id, &name, &key, None)
 }
 

@@ -89,7 +89,7 @@ pub(super) fn object_get_by_owner(call: &mut HostCall<'_>, owner: u32) -> Answer
     let owner: Address = call.id(owner)?;
     let contract = call.state().contract;
     let prefix = Key::owned_prefix(&contract, &owner);
-    call.charge_touch(&prefix)?;
+    call.charge_search()?;
     let (entry, _) =
         next_owned(call, &prefix, &prefix, owner)?.ok_or(Fault::Code(ErrorCode::ObjectNotFound))?;
     call.add_handle(entry)
@@ -129,10 +129,10 @@ pub(super) fn objects_of(
     } else {
         Key::owned(&contract, &owner, Stamp::from_bytes(after)).successor()
     };
-    let (touch, item) = (call.session().gas().touch, call.session().gas().object_get);
+    let item = call.session().gas().object_get;
     let (mut from, mut count, mut at) = (first, 0u32, out);
     while let (Some(start), true) = (from, count < cap) {
-        call.charge(touch)?;
+        call.charge_search()?;
         let Some((entry, stamp)) = next_owned(call, &prefix, &start, owner)? else { break };
         // The base price is the first item's.
         call.charge(if count == 0 { 0 } else { item })?;
@@ -155,10 +155,10 @@ pub(super) fn object_delete(call: &mut HostCall<'_>, id: u32) -> Answer<()> {
     let fields = Key::fields_prefix(&id);
     let mut from = fields;
     loop {
-        let search = call.session().gas().touch;
-        call.charge(search)?;
-        let Some((field, _)) = call.session().journal.next(&fields, &from)? else { break };
+        call.charge_search()?;
+        let Some((field, value)) = call.session().journal.next(&fields, &from)? else { break };
         call.charge_write(&field)?;
+        call.charge_old_value(value.len())?;
         call.session().journal.set(&field, None)?;
         match field.successor() {
             Some(next) => from = next,

@@ -3,10 +3,8 @@
 //! A cache belongs to one [`Params`](vm_core::Params), hence to one engine version and one gas schedule: no entry
 //! can outlive its rules. Loading is priced the same whether the cache has the module or not (DESIGN 10, rule 16).
 
+use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
-use core::hash::{BuildHasherDefault, Hasher};
-use hashbrown::HashMap;
 use spin::Mutex;
 use vm_core::{Hash, Params};
 use vm_state::NodeFailure;
@@ -39,25 +37,15 @@ impl Prepared {
     }
 }
 
-/// Code hashes are already uniform: eight of their bytes are the hash.
-#[derive(Debug, Default)]
-pub(crate) struct FirstBytes(u64);
-
-impl Hasher for FirstBytes {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        if let Some(first) = bytes.first_chunk::<8>() {
-            self.0 ^= u64::from_le_bytes(*first);
-        }
-    }
+/// What a module takes in memory, roughly: an engine of its own, and translation, interface and types, which measure
+/// up to 60 times the bytes that they come from.
+fn weight(info: &ModuleInfo) -> u64 {
+    const ENGINE_BYTES: u64 = 16 << 10;
+    const BYTES_PER_CODE_BYTE: u64 = 64;
+    ENGINE_BYTES.saturating_add(BYTES_PER_CODE_BYTE.saturating_mul(info.code_bytes.into()))
 }
 
-type Modules = HashMap<Hash, (Arc<Prepared>, u64), BuildHasherDefault<FirstBytes>>;
-
-/// The cache. Bounded in bytes of code; the module unused longest goes first.
+/// The cache. Bounded in bytes by [`weight`]; the module unused longest goes first.
 #[derive(Debug)]
 pub(crate) struct ModuleCache {
     inner: Mutex<Inner>,
@@ -66,9 +54,12 @@ pub(crate) struct ModuleCache {
 
 #[derive(Debug, Default)]
 struct Inner {
-    modules: Modules,
+    /// The module and when it was last used.
+    modules: BTreeMap<Hash, (Arc<Prepared>, u64)>,
+    /// By last use; each use has a number of its own.
+    by_use: BTreeMap<u64, Hash>,
     bytes: u64,
-    clock: u64,
+    uses: u64,
 }
 
 impl ModuleCache {
@@ -95,35 +86,66 @@ impl ModuleCache {
 
 impl Inner {
     fn find(&mut self, hash: &Hash) -> Option<Arc<Prepared>> {
-        self.clock = self.clock.wrapping_add(1);
         let (prepared, used) = self.modules.get_mut(hash)?;
-        *used = self.clock;
+        self.by_use.remove(used);
+        self.uses = self.uses.saturating_add(1);
+        *used = self.uses;
+        self.by_use.insert(self.uses, *hash);
         Some(prepared.clone())
     }
 
     fn insert(&mut self, hash: Hash, prepared: &Arc<Prepared>, bytes_max: u64) {
-        self.clock = self.clock.wrapping_add(1);
-        let added = u64::from(prepared.info.code_bytes);
-        if self.modules.insert(hash, (prepared.clone(), self.clock)).is_none() {
-            self.bytes = self.bytes.saturating_add(added);
+        if self.find(&hash).is_some() {
+            return;
         }
+        self.uses = self.uses.saturating_add(1);
+        self.modules.insert(hash, (prepared.clone(), self.uses));
+        self.by_use.insert(self.uses, hash);
+        self.bytes = self.bytes.saturating_add(weight(&prepared.info));
         while self.bytes > bytes_max && self.modules.len() > 1 {
-            self.evict(&hash);
-        }
-    }
-
-    /// Drops the module unused longest, but not `keep`.
-    fn evict(&mut self, keep: &Hash) {
-        let mut ages: Vec<(u64, Hash)> = Vec::with_capacity(self.modules.len());
-        #[allow(clippy::iter_over_hash_type, reason = "which module stays cached changes no result")]
-        for (hash, (_, used)) in &self.modules {
-            if hash != keep {
-                ages.push((*used, *hash));
+            let Some((_, oldest)) = self.by_use.pop_first() else { return };
+            if let Some((gone, _)) = self.modules.remove(&oldest) {
+                self.bytes = self.bytes.saturating_sub(weight(&gone.info));
             }
         }
-        let Some((_, oldest)) = ages.into_iter().min() else { return };
-        if let Some((gone, _)) = self.modules.remove(&oldest) {
-            self.bytes = self.bytes.saturating_sub(gone.info.code_bytes.into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// R122: whatever is deployed, the cache stays within its bound, and keeps what is used.
+    #[test]
+    fn r122_the_cache_evicts_what_was_unused_longest_and_keeps_its_bound() {
+        use wasm_encoder::{Encode as _, Section as _};
+        let params = Params::default();
+        let code = |index: u8| {
+            let interface = vm_core::interface::Interface { name: "t".into(), ..Default::default() };
+            let mut code = wat::parse_str("(module (memory (export \"memory\") 1 1))").unwrap();
+            for (name, data) in [
+                (vm_core::abi::INTERFACE_SECTION, parity_scale_codec::Encode::encode(&interface)),
+                ("index", alloc::vec![index]),
+            ] {
+                let section = wasm_encoder::CustomSection { name: name.into(), data: data.into() };
+                code.push(section.id());
+                section.encode(&mut code);
+            }
+            code
+        };
+        let prepare = |cache: &ModuleCache, index: u8| {
+            let code = code(index);
+            cache.prepare(&Hash::of_code(&code), &code, &params).unwrap()
+        };
+        let one = weight(&prepare(&ModuleCache::new(0), 0).info);
+        let cache = ModuleCache::new(one.saturating_mul(3));
+        let first = prepare(&cache, 0);
+        for index in 1..20 {
+            prepare(&cache, index);
+            assert!(Arc::ptr_eq(&prepare(&cache, 0), &first), "what is used stays");
+            let inner = cache.inner.lock();
+            assert!(inner.bytes <= one.saturating_mul(3) && inner.modules.len() == inner.by_use.len());
         }
+        assert_eq!(cache.inner.lock().modules.len(), 3);
     }
 }

@@ -31,7 +31,8 @@ pub(crate) fn engine(params: &Params) -> Engine {
         .ignore_custom_sections(true)
         .set_max_recursion_depth(depth)
         .set_max_stack_height(stack_bytes)
-        .set_max_cached_stacks(2)
+        // A stack that a deep call has grown would stay with the module for as long as it is cached.
+        .set_max_cached_stacks(0)
         .wasm_mutable_global(true)
         .wasm_sign_extension(true)
         .wasm_multi_value(true)

@@ -130,7 +130,7 @@ pub struct ModuleInfo {
     pub pages: u32,
     /// Pages that the memory may grow to: the declared maximum, or the chain's limit where that is smaller.
     pub pages_max: u32,
-    /// Functions, globals, table elements, data and element segments: what starting an instance costs.
+    /// Imports, exports, functions, globals, table elements, data and element segments: what starting an instance costs.
     pub items: u32,
     /// Bytes that data segments copy into the memory at the start.
     pub data_bytes: u32,
@@ -278,6 +278,7 @@ impl<'l> Pass<'l> {
             Payload::ImportSection(section) => {
                 let offered = u32::try_from(HostFunction::ALL.len()).unwrap_or(u32::MAX);
                 at_most("imports", section.count(), offered.saturating_mul(2))?;
+                self.items = self.items.saturating_add(section.count().into());
                 for import in section.clone() {
                     self.import(import?)?;
                 }
@@ -316,6 +317,7 @@ impl<'l> Pass<'l> {
             }
             Payload::ExportSection(section) => {
                 at_most("exports", section.count(), limits.exports)?;
+                self.items = self.items.saturating_add(section.count().into());
                 for export in section.clone() {
                     self.export(export?)?;
                 }

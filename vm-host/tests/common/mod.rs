@@ -249,8 +249,13 @@ pub fn operations(frame: &FrameTrace) -> Vec<&Operation> {
 
 /// The frames that a frame called, in order.
 pub fn callees(frame: &FrameTrace) -> Vec<&FrameTrace> {
-    let steps = frame.steps.iter();
-    steps.filter_map(|step| if let Step::Frame(frame) = step { Some(frame) } else { None }).collect()
+    let mut found: Vec<&FrameTrace> = vec![];
+    for step in &frame.steps {
+        if let Step::Frame(frame) = step {
+            found.push(frame);
+        }
+    }
+    found
 }
 
 /// The outermost frame of a traced transaction.

@@ -145,7 +145,8 @@ fn marks_and_footprint_survive_a_rollback_and_end_with_the_transaction() {
     let footprint = journal.end_transaction();
     assert_eq!(footprint.touched, [read, written]);
     assert_eq!(footprint.written, [written]);
-    assert_eq!(footprint.ranges, [RangeRead { prefix: prefix(), from: prefix(), found: Some(written) }]);
+    let range = RangeRead { prefix: prefix(), from: prefix(), found: Some(written) };
+    assert_eq!(footprint.ranges, BTreeSet::from([range]));
     assert!(!journal.is_touched(&read) && !journal.is_written(&written) && !journal.is_touched(&prefix()));
     assert!(journal.changes().is_empty());
 }
