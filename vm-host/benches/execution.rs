@@ -439,8 +439,13 @@ fn object_operations(ns_per_gas: f64) {
             });
         }
     };
-    let simple: [(&str, F, &'static [u64]); 10] = [
+    let simple: [(&str, F, &'static [u64]); 15] = [
         ("block_height", F::block_height, &[]),
+        ("block_time", F::block_time, &[]),
+        ("contract_address", F::contract_address, &[SCRATCH]),
+        ("origin", F::origin, &[SCRATCH]),
+        ("value", F::value, &[]),
+        ("returned/bytes=0", F::returned, &[SCRATCH, 64]),
         ("sender", F::sender, &[SCRATCH]),
         ("balance", F::balance, &[INPUT]),
         ("transfer/amount=0", F::transfer, &[INPUT, 0]),
@@ -473,6 +478,37 @@ fn object_operations(ns_per_gas: f64) {
             };
         }
     };
+    // On one object, made at the start: each by its handle or id.
+    let on_object: [(&str, F, bool); 4] = [
+        ("object_get", F::object_get, false),
+        ("object_id", F::object_id, true),
+        ("object_owner", F::object_owner, true),
+        ("object_contract", F::object_contract, true),
+    ];
+    for (name, function, by_handle) in on_object {
+        let build = move |script: &mut Script, count: u64| {
+            let object = script.call(F::object_create, &[0]);
+            script.op(F::object_id, &[Arg::Out(object), SCRATCH.into()]);
+            for _ in 0..count {
+                match by_handle {
+                    true => script.op(function, &[Arg::Out(object), SCRATCH.into()]),
+                    false => script.call(function, &[SCRATCH]),
+                };
+            }
+        };
+        operation(name, &build, 100, ns_per_gas);
+    }
+    let listed = |script: &mut Script, count: u64| {
+        let owner = script.bytes(&alice().0);
+        for _ in 0..20 {
+            let object = script.call(F::object_create, &[0]);
+            script.op(F::object_set_owner, &[Arg::Out(object), owner.into()]);
+        }
+        for _ in 0..count {
+            script.call(F::objects_of, &[owner, 12_000, SCRATCH, 20]);
+        }
+    };
+    operation("objects_of/items=20,then=0", &listed, 100, ns_per_gas);
     for bytes in [8usize, 200] {
         operation(
             &format!("field_set/bytes={bytes},new=yes"),

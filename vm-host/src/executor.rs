@@ -149,8 +149,8 @@ impl Executor<'_> {
         let answer = match prepared {
             Ok(Some(start)) => {
                 let prepaid = meter.spent();
-                let host_fuel = &mut session.running.resources.host_fuel;
-                *host_fuel = host_fuel.saturating_add(prepaid);
+                let setup = &mut session.running.resources.setup_fuel;
+                *setup = setup.saturating_add(prepaid);
                 return self.start(session, start, meter.left(), Opening { checkpoint, granted, prepaid });
             }
             Ok(None) => Ok(()),
@@ -446,12 +446,15 @@ pub(crate) fn close_unrun(
     meter: &Meter,
     answer: Answer<()>,
 ) -> Result<Done, ReadError> {
-    let host_fuel = &mut session.running.resources.host_fuel;
-    *host_fuel = host_fuel.saturating_add(meter.spent());
+    let resources = &mut session.running.resources;
+    resources.setup_fuel = resources.setup_fuel.saturating_add(meter.spent());
     let (end, fuel_left) = match answer {
         Ok(()) => (FrameEnd::Returned(Vec::new()), meter.left()),
         Err(Fault::Code(code)) => (FrameEnd::Refused(code), meter.left()),
-        Err(Fault::Halt(code)) => (FrameEnd::Halted(code), 0),
+        Err(Fault::Halt(code)) => {
+            resources.forfeited_fuel = resources.forfeited_fuel.saturating_add(meter.left());
+            (FrameEnd::Halted(code), 0)
+        }
         Err(Fault::Read(error)) => return Err(error),
         Err(Fault::Revert | Fault::Suspend) => {
             return Err(NodeFailure::Invariant("only a running frame reverts or calls").into());
@@ -519,12 +522,17 @@ impl Frame {
         }
         let host = self.store.data().host_fuel;
         let resources = &mut session.running.resources;
-        let code = self.granted.saturating_sub(fuel).saturating_sub(host);
+        let code = self.granted.saturating_sub(fuel).saturating_sub(host.total());
         let code = code.saturating_sub(self.prepaid).saturating_sub(self.callees);
         resources.fuel = resources.fuel.saturating_add(code);
-        resources.host_fuel = resources.host_fuel.saturating_add(host);
+        resources.host.add(host);
         resources.pages_peak = resources.pages_peak.max(pages);
-        let fuel_left = if matches!(end, FrameEnd::Halted(_)) { 0 } else { fuel };
+        let fuel_left = if matches!(end, FrameEnd::Halted(_)) {
+            resources.forfeited_fuel = resources.forfeited_fuel.saturating_add(fuel);
+            0
+        } else {
+            fuel
+        };
         Ok(exit(session, end, self.granted, fuel_left))
     }
 }

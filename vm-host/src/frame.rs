@@ -15,6 +15,7 @@ use wasmi::{Memory, ResourceLimiter, Store, TypedResumableCallHostTrap};
 use wasmi_core::LimiterError;
 
 use crate::module::Prepared;
+use crate::resources::HostFuel;
 use crate::session::{FrameCheckpoint, Session};
 
 /// Bytes of a wasm page.
@@ -83,7 +84,7 @@ pub(crate) struct FrameState {
     pub(crate) pending: Option<CallRequest>,
     pub(crate) pages: PageLimiter,
     /// Fuel that host functions took from this frame, not counting what calls took.
-    pub(crate) host_fuel: u64,
+    pub(crate) host_fuel: HostFuel,
 }
 
 impl fmt::Debug for FrameState {
@@ -123,7 +124,7 @@ impl FrameState {
             handles: SmallVec::new(),
             pending: None,
             pages,
-            host_fuel: 0,
+            host_fuel: HostFuel::default(),
         }
     }
 

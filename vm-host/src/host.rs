@@ -20,6 +20,7 @@ use wasmi::{Caller, Engine, Linker};
 
 use crate::error::{Answer, Fault};
 use crate::frame::FrameState;
+use crate::resources::HostFuel;
 use crate::session::Session;
 use crate::trace::{Change, Observer, Operation};
 
@@ -49,42 +50,47 @@ impl HostCall<'_> {
     }
 
     /// Takes `gas` before the work that it is for: the one place where a host function's gas goes (R50).
-    fn charge(&mut self, gas: u64) -> Answer<()> {
+    ///
+    /// `count` names the part of [`HostFuel`] that it belongs to.
+    fn charge(&mut self, gas: u64, count: fn(&mut HostFuel) -> &mut u64) -> Answer<()> {
         if gas == 0 {
             return Ok(());
         }
         let (fuel, price) = (self.fuel()?, Gas(gas).to_fuel());
-        let Some(left) = fuel.checked_sub(price) else {
-            self.state().host_fuel = self.state().host_fuel.saturating_add(fuel);
-            self.set_fuel(0)?;
-            return Err(Fault::Halt(ErrorCode::OutOfGas));
-        };
-        self.state().host_fuel = self.state().host_fuel.saturating_add(price);
-        self.set_fuel(left)
+        let paid = price.min(fuel);
+        let counted = count(&mut self.state().host_fuel);
+        *counted = counted.saturating_add(paid);
+        self.set_fuel(fuel.saturating_sub(paid))?;
+        if paid < price { Err(Fault::Halt(ErrorCode::OutOfGas)) } else { Ok(()) }
     }
 
-    /// Takes `each` gas for `count` bytes or items.
+    /// Takes gas of the table.
+    fn charge_table(&mut self, gas: u64) -> Answer<()> {
+        self.charge(gas, |fuel| &mut fuel.table)
+    }
+
+    /// Takes `each` gas for `count` bytes.
     fn charge_each(&mut self, each: u64, count: usize) -> Answer<()> {
         let count = u64::try_from(count).unwrap_or(u64::MAX);
-        self.charge(each.saturating_mul(count))
+        self.charge(each.saturating_mul(count), |fuel| &mut fuel.bytes)
     }
 
     /// Takes the gas for looking at `key`.
     fn charge_touch(&mut self, key: &Key) -> Answer<()> {
         let gas = self.session().touch_gas(key)?;
-        self.charge(gas)
+        self.charge(gas, |fuel| &mut fuel.entries)
     }
 
     /// Takes the gas for a search under a prefix.
     fn charge_search(&mut self) -> Answer<()> {
         let gas = self.session().search_gas()?;
-        self.charge(gas)
+        self.charge(gas, |fuel| &mut fuel.entries)
     }
 
     /// Takes the gas for writing `key`.
     fn charge_write(&mut self, key: &Key) -> Answer<()> {
         let gas = self.session().write_gas(key)?;
-        self.charge(gas)
+        self.charge(gas, |fuel| &mut fuel.entries)
     }
 
     fn memory(&self) -> Answer<&[u8]> {
@@ -174,7 +180,7 @@ fn guard(call: &mut HostCall<'_>) -> Answer<()> {
         return Err(Fault::Halt(ErrorCode::OutOfGas));
     }
     let base = call.function.base_gas(call.session().gas());
-    call.charge(base)?;
+    call.charge_table(base)?;
     if call.caller.data().view && !call.function.info().view_safe {
         return Err(Fault::Halt(ErrorCode::ViewViolation));
     }

@@ -32,7 +32,7 @@ mod vm;
 pub use block::{BlockOutcome, Executed};
 pub use error::{BlockError, Invalid, InvalidTransaction, QueryError};
 pub use module::{ModuleError, ModuleInfo, validate_module};
-pub use resources::Resources;
+pub use resources::{HostFuel, Resources};
 pub use trace::{
     Change, FrameEnter, FrameExit, FrameKind, FrameTrace, Observer, Operation, Step, Trace, TraceLevel,
 };

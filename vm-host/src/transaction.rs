@@ -102,7 +102,7 @@ pub(crate) fn execute_transaction(
     session.listen(Tracer::for_level(trace));
     let fuel_limit = Gas(tx.gas_limit).to_fuel();
     let fuel = fuel_limit.saturating_sub(Gas(intrinsic).to_fuel());
-    session.running.resources.host_fuel = Gas(intrinsic).to_fuel();
+    session.running.resources.intrinsic_fuel = Gas(intrinsic).to_fuel();
     let done = run_payload(cache, session, tx, fuel)?;
     settle(done, tx, &sender, hash, fuel_limit).map_err(BlockError::from)
 }

@@ -267,7 +267,7 @@ fn check_executed(tx: &Transaction, executed: &Executed) -> Effects {
     assert_eq!(burned, intrinsic + root.gas_used);
     assert_eq!((root.status, &root.output), (receipt.status, &receipt.output));
     let halted = check_frame(root);
-    let fuel = (executed.resources.fuel + executed.resources.host_fuel).div_ceil(8);
+    let fuel = executed.resources.billed_fuel().div_ceil(8);
     assert!(fuel <= burned);
     if !halted {
         assert_eq!(fuel, burned, "all gas is code's or the host's");

@@ -761,11 +761,11 @@ fn rule_13_the_meter_counts_fuel_and_only_the_receipt_rounds_upward() {
         }
         let contract = chain.deploy(&script.build());
         let executed = chain.run(alice(), 1_000_000, run_payload(contract, callee.encode()));
-        let fuel = executed.resources.fuel + executed.resources.host_fuel;
+        let fuel = executed.resources.billed_fuel();
         assert_eq!(executed.receipt.gas_used, fuel.div_ceil(8), "{count}");
     }
     let executed = chain.run(alice(), 1_000_000, run_payload(contract, callee.encode()));
-    let fuel = executed.resources.fuel + executed.resources.host_fuel;
+    let fuel = executed.resources.billed_fuel();
     assert_eq!(executed.receipt.gas_used, fuel.div_ceil(8));
     let root = root(&executed);
     let intrinsic = 1_000_000 - root.gas_granted;

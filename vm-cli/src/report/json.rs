@@ -103,7 +103,14 @@ impl Writer<'_> {
             "resources".to_owned(),
             json!({
                 "fuel": resources.fuel,
-                "host_fuel": resources.host_fuel,
+                "host_fuel": {
+                    "table": resources.host.table,
+                    "entries": resources.host.entries,
+                    "bytes": resources.host.bytes,
+                },
+                "setup_fuel": resources.setup_fuel,
+                "intrinsic_fuel": resources.intrinsic_fuel,
+                "forfeited_fuel": resources.forfeited_fuel,
                 "host_calls": resources.host_calls,
                 "frames": resources.frames,
                 "depth_max": resources.depth_max,

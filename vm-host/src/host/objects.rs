@@ -135,7 +135,7 @@ pub(super) fn objects_of(
         call.charge_search()?;
         let Some((entry, stamp)) = next_owned(call, &prefix, &start, owner)? else { break };
         // The base price is the first item's.
-        call.charge(if count == 0 { 0 } else { item })?;
+        call.charge_table(if count == 0 { 0 } else { item })?;
         let handle = call.add_handle(entry)?;
         call.write(at, &handle.to_le_bytes())?;
         call.write(cursor, &stamp.to_bytes())?;

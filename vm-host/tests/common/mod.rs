@@ -134,6 +134,11 @@ impl Chain {
     /// Executes, commits, and checks what must hold after every block.
     pub fn commit(&mut self, block: &Block) -> BlockOutcome {
         let outcome = self.execute(block).unwrap();
+        for executed in &outcome.transactions {
+            let (receipt, resources) = (&executed.receipt, &executed.resources);
+            let billed = vm_core::Gas::from_fuel_ceil(resources.billed_fuel()).0;
+            assert_eq!(billed, receipt.gas_used + receipt.gas_refunded, "{resources:?}");
+        }
         self.store.commit(&outcome.commit).unwrap();
         self.supply += block.mints.iter().map(|mint: &Mint| mint.amount).sum::<u64>();
         self.check();
