@@ -177,6 +177,8 @@ limits! {
     block_gas: u64 = 1_000_000_000 in 1_000_000 ..= 10_000_000_000_000,
     /// Witness bytes that one block may declare.
     block_witness_bytes: u32 = 134_217_728 in 65_536 ..= 1_073_741_824,
+    /// Bytes of all receipts of one block.
+    block_receipt_bytes: u32 = 67_108_864 in 65_536 ..= 536_870_912,
 }
 
 /// The feature switches of the engine.

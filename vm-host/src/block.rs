@@ -112,16 +112,24 @@ pub(crate) fn execute_block(
         interrupted: false,
     });
     let mut transactions = Vec::with_capacity(block.transactions.len());
-    let (mut fees, mut gas_used, mut witness_bytes) = (0u64, 0u64, 0u64);
+    let (mut fees, mut gas_used) = (0u64, 0u64);
+    let (mut witness_bytes, mut receipt_bytes) = (0u64, 0u64);
     for (tx, index) in block.transactions.iter().zip(0u32..) {
         let settled = execute_transaction(cache, session, tx, index, &params_hash, trace)?;
         session = settled.session;
         fees = fees.checked_add(settled.fee).ok_or(NodeFailure::Invariant("fees come from balances"))?;
         gas_used = gas_used.saturating_add(settled.executed.receipt.gas_used);
         witness_bytes = witness_bytes.saturating_add(settled.witness_bytes);
-        let limit = u64::from(params.limits().block_witness_bytes);
-        if witness_bytes > limit {
-            return Err(Invalid::TooMuch { what: "witness bytes", found: witness_bytes, limit }.into());
+        let receipt = u64::try_from(settled.executed.receipt.encoded_size()).unwrap_or(u64::MAX);
+        receipt_bytes = receipt_bytes.saturating_add(receipt);
+        let limits = params.limits();
+        for (what, found, limit) in [
+            ("witness bytes", witness_bytes, u64::from(limits.block_witness_bytes)),
+            ("bytes of receipts", receipt_bytes, u64::from(limits.block_receipt_bytes)),
+        ] {
+            if found > limit {
+                return Err(Invalid::TooMuch { what, found, limit }.into());
+            }
         }
         transactions.push(settled.executed);
     }

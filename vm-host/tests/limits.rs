@@ -63,6 +63,22 @@ fn r42_a_transaction_and_a_block_declare_no_more_witness_bytes_than_their_limits
 }
 
 #[test]
+fn r42_r122_a_blocks_receipts_have_a_limit_together() {
+    let mut chain = Chain::with_limits(|limits| limits.block_receipt_bytes = 65_536);
+    let mut script = Script::new();
+    let name = script.bytes(b"Event");
+    for _ in 0..4 {
+        script.call(F::log, &[name, 5, 0, 10_000]);
+    }
+    let contract = chain.deploy(&script.build());
+    let call = || Payload::Call { contract, function: "run".into(), args: vec![], value: 0 };
+    let txs: Vec<Transaction> = (0..2).map(|_| chain.tx(alice(), 1_000_000, call())).collect();
+    assert!(chain.execute(&chain.block(txs[..1].to_vec())).is_ok());
+    let refused = chain.execute(&chain.block(txs));
+    assert!(matches!(refused, Err(BlockError::Invalid(Invalid::TooMuch { what: "bytes of receipts", .. }))));
+}
+
+#[test]
 fn r42_r54_a_transaction_loads_no_more_code_than_its_limit_and_each_module_once() {
     let mut chain = Chain::with_limits(|limits| limits.transaction_code_bytes = 262_144);
     // Three callees of 100 kB each; the caller and two of them fit.
