@@ -620,24 +620,6 @@ fn rule_10_fields_removed_in_the_block_are_skipped_once_by_deletions() {
     assert!(many - few <= 1_000, "{few} searches, {many} with 100 undone deletions more");
 }
 
-#[test]
-fn rule_10_rows_made_and_deleted_in_the_block_are_skipped_once() {
-    let mut chain = Chain::new();
-    let contract = objects_contract(&mut chain);
-    let mut time = |calls: &[(&str, u32)]| {
-        let start = cpu_time::ThreadTime::now();
-        measured(&mut chain, contract, calls);
-        start.elapsed().as_secs_f64()
-    };
-    time(&[("round", 1)]);
-    let rounds = [("round", 4_000u32), ("round", 4_000), ("find", 1)];
-    let few = time(&rounds);
-    let empty = time(&[("find", 2_001)]) - time(&[("find", 1)]);
-    let many = time(&[rounds[0], rounds[1], ("find", 2_001)]) - few;
-    println!("2,000 lookups: {empty} s without, {many} s with 8,000 dead rows");
-    assert!(many < 3.0 * empty + 0.05);
-}
-
 // Gas.
 
 #[test]
