@@ -140,10 +140,9 @@ impl HostCall<'_> {
     }
 
     /// Notes a change for the observer; `change` is only made where one listens.
-    fn observe(&mut self, change: impl FnOnce(&mut Session) -> Option<Change>) {
-        let session = self.session();
-        if session.observer.is_some() {
-            self.change = change(session);
+    fn observe(&mut self, change: impl FnOnce() -> Change) {
+        if self.session().observer.is_some() {
+            self.change = Some(change());
         }
     }
 

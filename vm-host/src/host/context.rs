@@ -49,7 +49,7 @@ pub(super) fn transfer(call: &mut HostCall<'_>, to: u32, amount: u64) -> Answer<
         if amount == 0 { call.charge_touch(key)? } else { call.charge_write(key)? }
     }
     move_balance(call.session(), &payer, &receiver, amount)?;
-    call.observe(|_| Some(Change::Transferred { to, amount }));
+    call.observe(|| Change::Transferred { to, amount });
     Ok(0)
 }
 

@@ -55,7 +55,7 @@ impl HostCall<'_> {
             return Ok(());
         }
         let object = *id;
-        self.observe(|_| Some(Change::Refused { object }));
+        self.observe(|| Change::Refused { object });
         Err(Fault::Code(ErrorCode::Permission))
     }
 }
@@ -75,7 +75,7 @@ pub(super) fn object_create(call: &mut HostCall<'_>, policy: u32) -> Answer<u32>
     call.charge_write(&Key::owned(&contract, &contract, stamp))?;
     let handle = call.add_handle(HandleEntry { id, indexed: None })?;
     call.session().journal.create_object(&id, meta)?;
-    call.observe(|_| Some(Change::Created { object: id, owner: contract }));
+    call.observe(|| Change::Created { object: id, owner: contract });
     Ok(handle)
 }
 
@@ -170,7 +170,7 @@ pub(super) fn object_delete(call: &mut HostCall<'_>, id: u32) -> Answer<()> {
     let session = call.session();
     session.journal.delete_object(&id, &meta)?;
     session.running.refund = session.running.refund.saturating_add(session.params.gas().refund_delete);
-    call.observe(|_| Some(Change::Deleted { object: id }));
+    call.observe(|| Change::Deleted { object: id });
     Ok(())
 }
 
@@ -204,6 +204,6 @@ pub(super) fn object_set_owner(call: &mut HostCall<'_>, object: u32, owner: u32)
     call.charge_write(&Key::owned(&meta.contract, &meta.owner, meta.stamp))?;
     call.charge_write(&Key::owned(&meta.contract, &owner, stamp))?;
     call.session().journal.set_owner(&entry.id, meta, owner, stamp)?;
-    call.observe(|_| Some(Change::OwnerSet { object: entry.id, from: meta.owner, to: owner }));
+    call.observe(|| Change::OwnerSet { object: entry.id, from: meta.owner, to: owner });
     Ok(())
 }
