@@ -60,6 +60,19 @@ pub struct BlockRun {
     pub refused: Option<String>,
     /// Its transactions; none of a block that was refused.
     pub transactions: Vec<TransactionRun>,
+    /// What a light node executes it from; none for a block that was refused.
+    pub light: Option<LightCase>,
+}
+
+/// A block as a light node gets it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LightCase {
+    /// The header that it trusts.
+    pub parent: Header,
+    /// The block.
+    pub block: Block,
+    /// What the block touches of the parent's state.
+    pub witness: Vec<u8>,
 }
 
 /// What a transaction came to.
@@ -186,6 +199,7 @@ impl Runner<'_> {
             header: None,
             refused: None,
             transactions: Vec::new(),
+            light: None,
         };
         let (transactions, nonces) = self.build(plan, store, &context)?;
         let outcome = match self.execute(store, &context, plan, &transactions, self.trace)? {
@@ -200,6 +214,13 @@ impl Runner<'_> {
             self.checker.accepted(plan);
             return Ok((block, false));
         }
+        let parent = store.view()?;
+        block.light = Some(LightCase {
+            parent: parent.header().clone(),
+            block: Block { context, mints: plan.mints.clone(), transactions: transactions.clone() },
+            witness: outcome.witness(parent.as_ref())?,
+        });
+        drop(parent);
         store.commit(&outcome.commit)?;
         self.nonces = nonces;
         block.header = Some(outcome.commit.header.clone());
@@ -207,7 +228,7 @@ impl Runner<'_> {
         for (index, ((planned, transaction), executed)) in
             plan.transactions.iter().zip(transactions).zip(outcome.transactions).enumerate()
         {
-            self.checker.transaction(context.height, index, planned, &executed, &self.names);
+            self.checker.transaction(block.height, index, planned, &executed, &self.names);
             block.transactions.push(TransactionRun { note: planned.note.clone(), transaction, executed });
         }
         Ok((block, true))

@@ -1,7 +1,7 @@
 //! blake3 with one key per purpose, so that no digest of one kind can pass for another.
 //!
 //! A digest is `keyed_hash(key = the domain's name padded with zeros to 32 bytes, data)`. The trie's inner nodes
-//! put a bit index into the key as well and are defined beside it (vm-state).
+//! put a bit index into the key as well ([`crate::commitment`]).
 
 use smallvec::SmallVec;
 
@@ -18,6 +18,8 @@ pub enum Domain {
     Header,
     /// A receipt.
     Receipt,
+    /// An event.
+    Event,
     /// The chain's parameters.
     Params,
     /// The gas schedule.
@@ -47,6 +49,7 @@ impl Domain {
             Self::Transaction => b"vm/1/transaction",
             Self::Header => b"vm/1/header",
             Self::Receipt => b"vm/1/receipt",
+            Self::Event => b"vm/1/event",
             Self::Params => b"vm/1/params",
             Self::GasSchedule => b"vm/1/gas-schedule",
             Self::ContractAddress => b"vm/1/contract-address",

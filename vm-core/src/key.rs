@@ -133,6 +133,9 @@ impl Key {
     /// The length of the longest key.
     pub const LEN_MAX: usize = LEN_MAX;
 
+    /// The prefix of all keys.
+    pub const EMPTY: Self = Self { len: 0, bytes: [0; LEN_MAX] };
+
     fn build(space: KeySpace, parts: &[&[u8]]) -> Self {
         let mut bytes = [0; LEN_MAX];
         let (tag, mut rest) = bytes.split_at_mut(1);
@@ -221,6 +224,15 @@ impl Key {
             return Err(KeyError::Length { space, found: bytes.len() });
         }
         Ok(Self::build(space, &[rest]))
+    }
+
+    /// The prefix with these bytes, or a key of another trie than the state's; `None` if they are more than
+    /// [`Self::LEN_MAX`].
+    #[must_use]
+    pub fn prefix(bytes: &[u8]) -> Option<Self> {
+        let mut key = Self { len: u8::try_from(bytes.len()).ok()?, bytes: [0; LEN_MAX] };
+        key.bytes.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        Some(key)
     }
 
     /// The space, where the first byte names one.

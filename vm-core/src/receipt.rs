@@ -4,6 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use parity_scale_codec::{Decode, Encode, Error, Input, Output};
 
+use crate::commitment::index_root;
 use crate::{Address, Domain, ErrorCode, Hash, hash};
 
 /// How a transaction ended.
@@ -82,11 +83,55 @@ pub struct Receipt {
     pub events: Vec<Event>,
 }
 
-impl Receipt {
+impl Event {
+    /// The hash that stands for it in its receipt's events root.
+    #[must_use]
+    pub fn hash(&self) -> Hash {
+        hash(Domain::Event, &self.encode())
+    }
+}
+
+/// What a receipt's hash is over: the receipt with the root of its events in their place, so that one event is shown
+/// without the others (R92).
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct ReceiptBody {
+    /// See [`Receipt::status`].
+    pub status: Status,
+    /// See [`Receipt::output`].
+    pub output: Vec<u8>,
+    /// See [`Receipt::gas_used`].
+    pub gas_used: u64,
+    /// See [`Receipt::gas_refunded`].
+    pub gas_refunded: u64,
+    /// The root over the events' hashes under their indices; zero for none.
+    pub events_root: Hash,
+}
+
+impl ReceiptBody {
     /// The hash that the receipts root is over.
     #[must_use]
     pub fn hash(&self) -> Hash {
         hash(Domain::Receipt, &self.encode())
+    }
+}
+
+impl Receipt {
+    /// The part that the hash is over.
+    #[must_use]
+    pub fn body(&self) -> ReceiptBody {
+        ReceiptBody {
+            status: self.status,
+            output: self.output.clone(),
+            gas_used: self.gas_used,
+            gas_refunded: self.gas_refunded,
+            events_root: index_root(self.events.iter().map(Event::hash)),
+        }
+    }
+
+    /// The hash that the receipts root is over.
+    #[must_use]
+    pub fn hash(&self) -> Hash {
+        self.body().hash()
     }
 }
 

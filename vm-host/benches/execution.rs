@@ -19,70 +19,19 @@
 
 #[path = "../tests/common/mod.rs"]
 mod common;
+mod harness;
 
 use std::hint::black_box;
 
 use common::script::{Arg, INPUT, SCRATCH, Script};
 use common::{Chain, alice, bob, plain_module};
-use cpu_time::ThreadTime;
+use harness::{Figure, beside, header, line};
 use parity_scale_codec::Encode;
 use vm_core::abi::HostFunction as F;
 use vm_core::interface::Type;
 use vm_core::{Address, Block, FUEL_PER_GAS, Payload, Transaction};
 use vm_host::{Options, TraceLevel};
 use wasmi::{CompilationMode, Config, Engine, Linker, Module, Store};
-
-/// Rounds per figure; the median is reported.
-const ROUNDS: usize = 15;
-
-/// One measured thing: nanoseconds of CPU time per operation.
-#[derive(Clone, Copy, Debug)]
-struct Figure {
-    median: f64,
-    /// Half the distance between the quartiles, as a share of the median.
-    spread: f64,
-}
-
-fn figure(mut samples: Vec<f64>) -> Figure {
-    samples.sort_by(f64::total_cmp);
-    let at = |share: f64| samples[((samples.len() - 1) as f64 * share) as usize];
-    Figure { median: at(0.5), spread: (at(0.75) - at(0.25)) / 2.0 / at(0.5) }
-}
-
-/// Times `ours` and `floor` in alternation; each returns how many operations it did.
-fn beside(mut ours: impl FnMut() -> u64, mut floor: impl FnMut() -> u64) -> (Figure, Figure) {
-    let time = |run: &mut dyn FnMut() -> u64| {
-        let start = ThreadTime::now();
-        let operations = run();
-        start.elapsed().as_nanos() as f64 / operations as f64
-    };
-    let (mut a, mut b) = (vec![], vec![]);
-    for round in 0..=ROUNDS {
-        let (x, y) = (time(&mut ours), time(&mut floor));
-        // The first round warms caches up.
-        if round > 0 {
-            a.push(x);
-            b.push(y);
-        }
-    }
-    (figure(a), figure(b))
-}
-
-fn header() {
-    println!("{:<58} {:>12} {:>7} {:>12} {:>7}  aim", "name", "ns", "+-", "floor ns", "ratio");
-}
-
-fn line(name: &str, ours: Figure, floor: Option<f64>, aim: &str) {
-    let (floor_text, ratio) = match floor {
-        Some(floor) => (format!("{floor:.1}"), format!("{:.2}", ours.median / floor)),
-        None => (String::new(), String::new()),
-    };
-    println!(
-        "{name:<58} {:>12.1} {:>6.1}% {floor_text:>12} {ratio:>7}  {aim}",
-        ours.median,
-        ours.spread * 100.0
-    );
-}
 
 /// wasmi as it comes, with fuel: the floor of everything that runs code.
 fn bare_engine() -> Engine {

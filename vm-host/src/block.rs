@@ -4,8 +4,11 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use parity_scale_codec::Encode;
-use vm_core::{Block, Hash, Header, Key, Params, Receipt, System, VM_VERSION, value_hash};
-use vm_state::{BlockCommit, Footprint, Journal, NodeFailure, View, index_root, transactions_root};
+use vm_core::commitment::{index_root, transactions_root};
+use vm_core::{Block, Hash, Header, Key, Params, Receipt, System, VM_VERSION};
+use vm_state::{
+    BlockCommit, Footprint, Journal, NodeFailure, ProofRequest, ReadError, View, next_trie, prove,
+};
 
 use crate::error::{BlockError, Invalid};
 use crate::module::ModuleCache;
@@ -36,6 +39,20 @@ pub struct BlockOutcome {
     pub commit: BlockCommit,
     /// One per transaction, in order.
     pub transactions: Vec<Executed>,
+    /// What the block read and wrote of its parent's state, to be shown by a witness ([`BlockOutcome::witness`]).
+    pub touched: ProofRequest,
+}
+
+impl BlockOutcome {
+    /// The witness with which a light node re-executes the block (R90), from a view of the parent's state. The bytes
+    /// are a function of that state and the block alone.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] from the view.
+    pub fn witness(&self, parent: &dyn View) -> Result<Vec<u8>, ReadError> {
+        prove(parent, &self.touched)
+    }
 }
 
 /// Checks a block against the parent's system entry.
@@ -145,9 +162,7 @@ pub(crate) fn execute_block(
     journal.set_system(System { height, time, vm_version: VM_VERSION, params: params_hash, supply })?;
 
     let changes = journal.changes();
-    let hashed: Vec<(Key, Option<Hash>)> =
-        changes.iter().map(|(key, value)| (*key, value.as_ref().map(|value| value_hash(value)))).collect();
-    let trie = view.trie().update(&hashed)?;
+    let trie = next_trie(&**view, &changes)?;
     let receipts: Vec<Receipt> = transactions.iter().map(|executed| executed.receipt.clone()).collect();
     let hashes: Vec<Hash> = transactions.iter().map(|executed| executed.hash).collect();
     let header = Header {
@@ -162,5 +177,6 @@ pub(crate) fn execute_block(
         receipts_root: index_root(receipts.iter().map(Receipt::hash)),
         gas_used,
     };
-    Ok(BlockOutcome { commit: BlockCommit { header, changes, trie, receipts }, transactions })
+    let touched = journal.request();
+    Ok(BlockOutcome { commit: BlockCommit { header, changes, trie, receipts }, transactions, touched })
 }

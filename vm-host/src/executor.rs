@@ -251,9 +251,10 @@ impl Executor<'_> {
         meter.charge(session.touch_gas(&key)?)?;
         let Some(len) = session.journal.get(&key)?.map(|code| code.len()) else { return Ok(None) };
         let len = u64::try_from(len).unwrap_or(u64::MAX);
+        // Declared first: it has been read, whether the frame can pay for it or not.
+        session.declare_witness(len)?;
         let gas = session.gas();
         meter.charge(gas.module_load.saturating_add(gas.module_load_byte.saturating_mul(len)))?;
-        session.declare_witness(len)?;
         let loaded = session.running.loaded_bytes.saturating_add(len);
         if loaded > session.limits().transaction_code_bytes.into() {
             return Err(Fault::Code(ErrorCode::CodeLimit));

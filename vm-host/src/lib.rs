@@ -25,6 +25,7 @@ mod host;
 mod module;
 mod resources;
 mod session;
+mod stateless;
 mod trace;
 mod transaction;
 mod vm;
@@ -33,6 +34,7 @@ pub use block::{BlockOutcome, Executed};
 pub use error::{BlockError, Invalid, InvalidTransaction, QueryError};
 pub use module::{ModuleError, ModuleInfo, validate_module};
 pub use resources::{HostFuel, Resources};
+pub use stateless::{StatelessError, witness_bytes_max};
 pub use trace::{
     Change, FrameEnter, FrameExit, FrameKind, FrameTrace, Observer, Operation, Step, Trace, TraceLevel,
 };

@@ -16,8 +16,9 @@ use crate::module::Prepared;
 use crate::resources::Resources;
 use crate::trace::Observer;
 
-/// Witness bytes that an entry declares, whatever its real path: 64 siblings, its key and its value's hash.
-const WITNESS_ENTRY_BYTES: u64 = 64 * 32 + 128;
+/// Witness bytes that an entry declares, whatever its real path: 64 forks with a hidden side each, and a leaf with its
+/// key and a record. Keys are hashed, so that a deeper path is beyond anybody's means.
+pub(crate) const WITNESS_ENTRY_BYTES: u64 = 64 * 34 + 256;
 
 /// The running transaction.
 #[derive(Debug)]

@@ -28,7 +28,7 @@ use vm_core::{
     Mint, ObjectId, Params, Payload, Policy, Receipt, Status, Transaction,
 };
 use vm_host::{BlockError, Executed, Invalid, InvalidTransaction, Options, TraceLevel, validate_module};
-use vm_state::{CommitError, Genesis, ReadError, StateReader, Store, Trie, Value, View};
+use vm_state::{CommitError, Genesis, LeafRow, ReadError, Region, StateReader, Store, Trie, Value, View};
 
 /// A pointer at which no 32 bytes stand in a memory of one page.
 const BAD: u64 = 65_520;
@@ -464,6 +464,12 @@ impl View for Counting {
     }
     fn trie(&self) -> &Trie {
         self.inner.trie()
+    }
+    fn leaves(&self, region: &Region) -> Result<Vec<LeafRow>, ReadError> {
+        self.inner.leaves(region)
+    }
+    fn before(&self, key: &Key) -> Result<Option<Key>, ReadError> {
+        self.inner.before(key)
     }
 }
 

@@ -2,9 +2,9 @@
 
 use alloc::collections::BTreeMap;
 use parity_scale_codec::Encode;
-use vm_core::{Account, Address, Hash, Header, Key, Params, System, VM_VERSION, value_hash};
+use vm_core::{Account, Address, Hash, Header, Key, Params, System, VM_VERSION};
 
-use crate::{ChangeSet, Trie, Value};
+use crate::{ChangeSet, Trie, TrieBuilder, TrieView, Value, View};
 
 /// Why a chain can't begin so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,9 +32,8 @@ pub enum GenesisError {
 /// A chain's first state and its header, of height 0 and without a parent. Only sound ones can be made.
 #[derive(Clone, Debug)]
 pub struct Genesis {
-    header: Header,
     changes: ChangeSet,
-    trie: Trie,
+    view: TrieView,
 }
 
 impl Genesis {
@@ -65,8 +64,11 @@ impl Genesis {
         let mut changes: ChangeSet =
             accounts.map(|(key, account)| (key, Some(Value::from_vec(account.encode())))).collect();
         changes.push((Key::system(), Some(Value::from_vec(system.encode()))));
-        let hashes = changes.iter().filter_map(|(key, value)| Some((key, value_hash(value.as_ref()?))));
-        let trie = Trie::from_sorted(hashes)?;
+        let mut builder = TrieBuilder::new();
+        for (key, value) in changes.iter().filter_map(|(key, value)| Some((key, value.as_ref()?))) {
+            builder.push(key, value)?;
+        }
+        let trie = builder.finish();
         let header = Header {
             parent: Hash::ZERO,
             height: 0,
@@ -79,13 +81,13 @@ impl Genesis {
             receipts_root: Hash::ZERO,
             gas_used: 0,
         };
-        Ok(Self { header, changes, trie })
+        Ok(Self { changes, view: TrieView::of(header, trie) })
     }
 
     /// The header of height 0.
     #[must_use]
     pub fn header(&self) -> &Header {
-        &self.header
+        self.view.header()
     }
 
     /// The entries, as changes to nothing: ascending, none deleted.
@@ -97,7 +99,13 @@ impl Genesis {
     /// The commitment to the entries.
     #[must_use]
     pub fn trie(&self) -> &Trie {
-        &self.trie
+        self.view.trie()
+    }
+
+    /// The state.
+    #[must_use]
+    pub fn view(&self) -> TrieView {
+        self.view.clone()
     }
 }
 
@@ -133,8 +141,7 @@ mod tests {
         let changes: ChangeSet =
             entries.iter().map(|(key, value)| (*key, Some(Value::from_slice(value)))).collect();
         assert_eq!(genesis.changes(), &changes);
-        let hashes = entries.map(|(key, value)| (key, Some(value_hash(&value))));
-        assert_eq!(genesis.trie(), &Trie::default().update(&hashes).unwrap());
+        assert_eq!(genesis.trie(), &Trie::default().update(None, &changes).unwrap());
     }
 
     #[test]

@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 use vm_core::Key;
 
 use self::search::SearchIndex;
-use crate::{ChangeSet, NodeFailure, ReadError, Value, View};
+use crate::{ChangeSet, NodeFailure, ProofRequest, ReadError, Value, View};
 
 /// An entry that the block has read or written.
 #[derive(Clone, Debug)]
@@ -78,6 +78,8 @@ pub struct Journal {
     /// Prefixes searched by the running transaction.
     searched: BTreeSet<Key>,
     search: SearchIndex,
+    /// Prefix and start of every search that the view was asked for by the block.
+    view_searches: BTreeSet<(Key, Key)>,
 }
 
 impl Journal {
@@ -92,6 +94,7 @@ impl Journal {
             footprint: Footprint::default(),
             searched: BTreeSet::new(),
             search: SearchIndex::default(),
+            view_searches: BTreeSet::new(),
         }
     }
 
@@ -193,7 +196,9 @@ impl Journal {
     fn search(&mut self, prefix: &Key, from: &Key) -> Result<Option<Key>, ReadError> {
         let held = self.search.first_alive(prefix, from);
         let mut from = self.search.skip(*from);
-        while let Some((stored, _)) = self.view.next(prefix, &from)? {
+        loop {
+            self.view_searches.insert((*prefix, from));
+            let Some((stored, _)) = self.view.next(prefix, &from)? else { break };
             if held.is_some_and(|held| held <= stored) {
                 break;
             }
@@ -222,6 +227,20 @@ impl Journal {
                 self.search.set(&key, slot.value().is_some());
             }
         }
+    }
+
+    /// What a witness of the block must show: every entry and search that the view was asked for, reverted frames
+    /// and refused transactions included.
+    #[must_use]
+    pub fn request(&self) -> ProofRequest {
+        let mut request = ProofRequest::new();
+        for key in self.slots.keys() {
+            request.key(*key);
+        }
+        for (prefix, from) in &self.view_searches {
+            request.search(*prefix, *from);
+        }
+        request
     }
 
     /// What the block leaves different from its parent.

@@ -17,20 +17,27 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+mod dead;
 mod error;
 mod genesis;
 mod journal;
 mod objects;
+mod proof;
 mod store;
 mod trie;
 mod view;
+mod witness;
 
 pub use error::{NodeFailure, ReadError};
 pub use genesis::{Genesis, GenesisError};
 pub use journal::{Checkpoint, Footprint, Journal, RangeRead};
 pub use objects::StateReader;
-pub use store::{CommitError, MemoryStore, Store};
+pub use proof::{
+    DecodeError, EventProof, ProofError, ProofRequest, ReceiptProof, prove, verify, verify_walk,
+};
 #[cfg(feature = "redb")]
-pub use store::{OpenError, RedbStore};
-pub use trie::{Trie, TrieBuilder, TrieError, index_root, transactions_root};
-pub use view::{BlockCommit, ChangeSet, Value, View};
+pub use store::{Check, OpenError, RedbStore, StoreOptions};
+pub use store::{CommitError, MemoryStore, Retention, RollbackError, Store};
+pub use trie::{Bucket, BucketsError, Trie, TrieBuilder, TrieError};
+pub use view::{BlockCommit, ChangeSet, LeafRow, Overlay, Region, TrieView, Value, View, next_trie};
+pub use witness::Witness;

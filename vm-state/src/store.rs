@@ -22,9 +22,9 @@ use vm_core::{Hash, Header, Key, Receipt};
 
 pub use self::memory::MemoryStore;
 #[cfg(feature = "redb")]
-pub use self::redb::{OpenError, RedbStore};
+pub use self::redb::{Check, OpenError, RedbStore, StoreOptions};
 
-use crate::{BlockCommit, NodeFailure, View};
+use crate::{BlockCommit, NodeFailure, Trie, View};
 
 /// Keeps the states of a chain.
 pub trait Store: Debug {
@@ -38,6 +38,17 @@ pub trait Store: Debug {
     /// [`NodeFailure`] if the store can't be read, or an earlier write failed.
     fn view(&self) -> Result<Arc<dyn View>, NodeFailure>;
 
+    /// The state after the block at `height`, as long as it is retained: from [`Self::oldest`] to the head; `None`
+    /// outside.
+    ///
+    /// # Errors
+    ///
+    /// [`NodeFailure`] if the store can't be read, or an earlier write failed.
+    fn view_at(&self, height: u64) -> Result<Option<Arc<dyn View>>, NodeFailure>;
+
+    /// The lowest height whose state is retained: how far back [`Self::view_at`] and [`Self::rollback`] reach.
+    fn oldest(&self) -> u64;
+
     /// Makes `block` the head. When this returns, the block is durable where the back end is.
     ///
     /// # Errors
@@ -46,14 +57,31 @@ pub trait Store: Debug {
     /// became durable: every later call is refused until the store is opened again.
     fn commit(&mut self, block: &BlockCommit) -> Result<(), CommitError>;
 
-    /// The receipts of the block at `height`, in the order of its transactions; `None` past the head.
+    /// Makes the block at `height` the head again and forgets the later ones (R83). Durable as a commit is; views of
+    /// forgotten blocks stay good.
+    ///
+    /// # Errors
+    ///
+    /// [`RollbackError`]; nothing is changed then. A [`NodeFailure::Storage`] is as in [`Self::commit`].
+    fn rollback(&mut self, height: u64) -> Result<(), RollbackError>;
+
+    /// Forgets what stands only for blocks below `below`, the head excepted: headers, receipts, and how to go back
+    /// to them. The head's state stays whole.
+    ///
+    /// # Errors
+    ///
+    /// [`NodeFailure`] if the store can't be written, as in [`Self::commit`].
+    fn prune(&mut self, below: u64) -> Result<(), NodeFailure>;
+
+    /// The receipts of the block at `height`, in the order of its transactions; `None` past the head, and where they
+    /// were pruned.
     ///
     /// # Errors
     ///
     /// [`NodeFailure`] if the store can't be read, or an earlier write failed.
     fn receipts(&self, height: u64) -> Result<Option<Vec<Receipt>>, NodeFailure>;
 
-    /// The header of the block at `height`; `None` past the head.
+    /// The header of the block at `height`; `None` past the head, and where it was pruned.
     ///
     /// # Errors
     ///
@@ -88,13 +116,62 @@ pub enum CommitError {
         /// The trie's.
         found: Hash,
     },
+    /// The block was executed on a view of another kind of store, whose trie this one can't keep.
+    #[error("the block was executed on another store's view; execute it on a view of this one")]
+    OtherStore,
     /// The node can't go on.
     #[error(transparent)]
     Failure(#[from] NodeFailure),
 }
 
+/// Why a store was not rolled back.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RollbackError {
+    /// The state of that height is no longer, or not yet, there.
+    #[error("height {found} is not retained; heights {oldest} to {head} are")]
+    NotRetained {
+        /// The lowest height that is.
+        oldest: u64,
+        /// The head's height.
+        head: u64,
+        /// The height asked for.
+        found: u64,
+    },
+    /// The node can't go on.
+    #[error(transparent)]
+    Failure(#[from] NodeFailure),
+}
+
+/// How much of its past a store keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// How many blocks can be undone: the states of this many heights below the head are retained.
+    pub states: u32,
+}
+
+impl Default for Retention {
+    /// 128 states: more than the depth at which chains with finality still reorganise.
+    fn default() -> Self {
+        Self { states: 128 }
+    }
+}
+
+impl Retention {
+    /// The lowest height whose state is kept beside the head's at `head`.
+    fn oldest(self, head: u64) -> u64 {
+        head.saturating_sub(u64::from(self.states))
+    }
+}
+
+fn check_rollback(found: u64, oldest: u64, head: u64) -> Result<(), RollbackError> {
+    if found < oldest || found > head {
+        return Err(RollbackError::NotRetained { oldest, head, found });
+    }
+    Ok(())
+}
+
 /// What every back end checks before it writes, in this order.
-fn check(head: &Header, block: &BlockCommit) -> Result<(), CommitError> {
+fn check(head: &Header, trie: &Trie, block: &BlockCommit) -> Result<(), CommitError> {
     let expected = head.hash();
     if block.header.parent != expected {
         return Err(CommitError::NotOnHead { expected, found: block.header.parent });
@@ -113,6 +190,9 @@ fn check(head: &Header, block: &BlockCommit) -> Result<(), CommitError> {
     }
     if keys().any(|key| Key::from_bytes(key.as_bytes()).is_err()) {
         return Err(NodeFailure::Invariant("a change set names whole keys").into());
+    }
+    if block.trie.bucket() != trie.bucket() {
+        return Err(CommitError::OtherStore);
     }
     Ok(())
 }

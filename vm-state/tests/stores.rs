@@ -5,6 +5,7 @@
     clippy::arithmetic_side_effects,
     reason = "the tests' own numbers are small, and an overflow panics"
 )]
+#![allow(clippy::as_conversions, clippy::indexing_slicing, reason = "tests")]
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,12 +14,11 @@ use std::sync::Arc;
 use proptest::collection::{btree_map, vec as vec_of};
 use proptest::prelude::*;
 use proptest::sample::select;
-use vm_core::{
-    Address, Event, Hash, Header, Key, ObjectId, Params, Receipt, Stamp, Status, VM_VERSION, value_hash,
-};
+use vm_core::commitment::index_root;
+use vm_core::{Address, Event, Hash, Header, Key, ObjectId, Params, Receipt, Stamp, Status, VM_VERSION};
 use vm_state::{
-    BlockCommit, ChangeSet, CommitError, Genesis, MemoryStore, NodeFailure, RedbStore, Store, Trie, Value,
-    View,
+    BlockCommit, ChangeSet, CommitError, Genesis, MemoryStore, NodeFailure, ProofRequest, RedbStore,
+    Retention, RollbackError, Store, StoreOptions, TrieBuilder, Value, View, next_trie, prove, verify,
 };
 
 type Model = BTreeMap<Key, Value>;
@@ -63,9 +63,7 @@ fn genesis() -> Genesis {
 
 /// A block on `view` that changes this.
 fn block(view: &dyn View, changes: ChangeSet, receipts: Vec<Receipt>) -> BlockCommit {
-    let hashes: Vec<_> =
-        changes.iter().map(|(key, value)| (*key, value.as_ref().map(|value| value_hash(value)))).collect();
-    let trie = view.trie().update(&hashes).unwrap();
+    let trie = next_trie(view, &changes).unwrap();
     let parent = view.header();
     let header = Header {
         parent: parent.hash(),
@@ -76,7 +74,7 @@ fn block(view: &dyn View, changes: ChangeSet, receipts: Vec<Receipt>) -> BlockCo
         params: parent.params,
         transactions_root: Hash([4; 32]),
         state_root: trie.root(),
-        receipts_root: vm_state::index_root(receipts.iter().map(Receipt::hash)),
+        receipts_root: index_root(receipts.iter().map(Receipt::hash)),
         gas_used: receipts.iter().map(|receipt| receipt.gas_used).sum(),
     };
     BlockCommit { header, changes, trie, receipts }
@@ -89,16 +87,21 @@ fn receipt(gas_used: u64) -> Receipt {
 
 /// The root straight from the entries.
 fn root_of(model: &Model) -> Hash {
-    Trie::from_sorted(model.iter().map(|(key, value)| (key, value_hash(value)))).unwrap().root()
+    let mut builder = TrieBuilder::new();
+    for (key, value) in model {
+        builder.push(key, value).unwrap();
+    }
+    builder.finish().root()
 }
 
-/// Asserts that `view` shows exactly `model`: root, every key, every walk from every boundary.
+/// Asserts that `view` shows exactly `model`: root, every key, every walk from every boundary, a proof of everything.
 fn assert_shows(view: &dyn View, model: &Model) {
     assert_eq!(view.trie().root(), root_of(model));
     assert_eq!(view.header().state_root, view.trie().root());
+    let mut request = ProofRequest::new();
     for key in pool() {
         assert_eq!(view.get(&key).unwrap().as_ref(), model.get(&key), "{key:?}");
-        assert_eq!(view.trie().get(key.as_bytes()).unwrap(), model.get(&key).map(|value| value_hash(value)));
+        request.key(key);
     }
     let prefixes = prefixes();
     for prefix in &prefixes {
@@ -108,14 +111,35 @@ fn assert_shows(view: &dyn View, model: &Model) {
             assert_eq!(view.next(prefix, from).unwrap(), expected, "prefix {prefix:?} from {from:?}");
         }
     }
+    let shown = verify(&view.trie().root(), &request, &prove(view, &request).unwrap()).unwrap();
+    for key in pool() {
+        assert_eq!(shown.get(&key).unwrap(), model.get(&key), "{key:?}");
+    }
+}
+
+/// A block that was committed, and the state after it.
+struct Made {
+    header: Header,
+    receipts: Vec<Receipt>,
+    model: Model,
+}
+
+/// How many states below the head both stores keep.
+const STATES: u32 = 3;
+
+fn options() -> StoreOptions {
+    StoreOptions { retention: Retention { states: STATES }, ..StoreOptions::default() }
 }
 
 /// The back ends side by side, with the model.
 struct Stores {
     memory: MemoryStore,
     redb: Option<RedbStore>,
-    model: Model,
-    blocks: Vec<BlockCommit>,
+    /// By height, what there is of the chain; the last is the head.
+    chain: Vec<Made>,
+    /// The lowest height whose state, and the one whose header and receipts, must still be there.
+    oldest: usize,
+    kept: usize,
     directory: tempfile::TempDir,
 }
 
@@ -124,9 +148,10 @@ impl Stores {
         let genesis = genesis();
         let directory = tempfile::tempdir().unwrap();
         let model = genesis.changes().iter().map(|(key, value)| (*key, value.clone().unwrap())).collect();
-        let memory = MemoryStore::new(&genesis);
-        let redb = RedbStore::create(directory.path().join("state"), &genesis).unwrap();
-        let stores = Self { memory, redb: Some(redb), model, blocks: Vec::new(), directory };
+        let memory = MemoryStore::with(&genesis, options().retention);
+        let redb = RedbStore::create_with(directory.path().join("state"), &genesis, options()).unwrap();
+        let chain = vec![Made { header: genesis.header().clone(), receipts: Vec::new(), model }];
+        let stores = Self { memory, redb: Some(redb), chain, oldest: 0, kept: 0, directory };
         stores.assert_agree();
         stores
     }
@@ -139,54 +164,96 @@ impl Stores {
         [&mut self.memory, self.redb.as_mut().unwrap()]
     }
 
+    fn head(&self) -> &Made {
+        self.chain.last().unwrap()
+    }
+
+    fn height(&self) -> usize {
+        self.chain.len() - 1
+    }
+
     fn reopen(&mut self) {
         let params = self.memory.header().params;
         drop(self.redb.take());
-        self.redb = Some(RedbStore::open(self.path(), &params).unwrap());
+        self.redb = Some(RedbStore::open_with(self.path(), &params, options()).unwrap());
     }
 
     fn commit(&mut self, changes: ChangeSet, receipts: Vec<Receipt>) {
+        let mut model = self.head().model.clone();
         for (key, value) in &changes {
             match value {
-                Some(value) => self.model.insert(*key, value.clone()),
-                None => self.model.remove(key),
+                Some(value) => model.insert(*key, value.clone()),
+                None => model.remove(key),
             };
         }
-        let made = block(&*self.memory.view().unwrap(), changes.clone(), receipts.clone());
-        let same = block(&*self.redb.as_ref().unwrap().view().unwrap(), changes, receipts);
-        assert_eq!(made.header, same.header);
+        let mut headers = Vec::new();
         for store in self.each() {
+            let made = block(&*store.view().unwrap(), changes.clone(), receipts.clone());
             store.commit(&made).unwrap();
+            headers.push(made.header);
         }
-        self.blocks.push(made);
+        assert_eq!(headers[0], headers[1]);
+        self.chain.push(Made { header: headers.swap_remove(0), receipts, model });
+        self.oldest = self.oldest.max(self.height().saturating_sub(STATES as usize));
     }
 
-    /// Asserts that both refuse `block` alike and are as before.
-    fn assert_refused(&mut self, block: &BlockCommit, expected: &CommitError) {
+    fn rollback(&mut self, height: usize) {
+        let expected = if (self.oldest..=self.height()).contains(&height) {
+            Ok(())
+        } else {
+            let of = |height: usize| u64::try_from(height).unwrap();
+            let (oldest, head, found) = (of(self.oldest), of(self.height()), of(height));
+            Err(RollbackError::NotRetained { oldest, head, found })
+        };
         for store in self.each() {
-            assert_eq!(store.commit(block).as_ref(), Err(expected));
+            assert_eq!(store.rollback(u64::try_from(height).unwrap()), expected);
+        }
+        if expected.is_ok() {
+            self.chain.truncate(height + 1);
+        }
+    }
+
+    fn prune(&mut self, below: usize) {
+        for store in self.each() {
+            store.prune(u64::try_from(below).unwrap()).unwrap();
+        }
+        let below = below.min(self.height());
+        (self.oldest, self.kept) = (self.oldest.max(below), self.kept.max(below));
+    }
+
+    /// Asserts that both refuse what `spoil` makes of a block on their view, alike, and are as before.
+    fn assert_refused(&mut self, expected: &CommitError, spoil: impl Fn(&dyn View) -> BlockCommit) {
+        for store in self.each() {
+            let block = spoil(&*store.view().unwrap());
+            assert_eq!(store.commit(&block).as_ref(), Err(expected));
         }
         self.assert_agree();
     }
 
     fn assert_agree(&self) {
-        let height = u64::try_from(self.blocks.len()).unwrap();
         let stores: [&dyn Store; 2] = [&self.memory, self.redb.as_ref().unwrap()];
         for store in stores {
-            assert_shows(&*store.view().unwrap(), &self.model);
+            assert_eq!(store.header(), &self.head().header);
             assert_eq!(store.view().unwrap().header(), store.header());
-            assert_eq!(store.header_at(0).unwrap().as_ref(), Some(genesis().header()));
-            assert_eq!(store.receipts(0).unwrap(), Some(Vec::new()));
-            for (at, block) in (1..).zip(&self.blocks) {
-                assert_eq!(store.header_at(at).unwrap().as_ref(), Some(&block.header));
-                assert_eq!(store.receipts(at).unwrap().as_ref(), Some(&block.receipts));
+            assert_eq!(usize::try_from(store.oldest()).unwrap(), self.oldest);
+            for (height, made) in self.chain.iter().enumerate() {
+                let at = u64::try_from(height).unwrap();
+                let view = store.view_at(at).unwrap();
+                assert_eq!(view.is_some(), height >= self.oldest, "height {height}");
+                if let Some(view) = view {
+                    assert_eq!(view.header(), &made.header);
+                    assert_shows(&*view, &made.model);
+                }
+                let kept = height >= self.kept;
+                assert_eq!(store.header_at(at).unwrap().as_ref(), kept.then_some(&made.header));
+                assert_eq!(store.receipts(at).unwrap().as_ref(), kept.then_some(&made.receipts));
             }
-            for past in [height + 1, u64::MAX] {
+            for past in [u64::try_from(self.chain.len()).unwrap(), u64::MAX] {
                 assert_eq!(store.header_at(past).unwrap(), None);
                 assert_eq!(store.receipts(past).unwrap(), None);
+                assert!(store.view_at(past).unwrap().is_none());
             }
         }
-        assert_eq!(self.memory.header(), self.redb.as_ref().unwrap().header());
     }
 }
 
@@ -199,33 +266,72 @@ fn changes() -> impl Strategy<Value = ChangeSet> {
     })
 }
 
+/// What is done to both stores.
+#[derive(Clone, Debug)]
+enum Step {
+    Commit(ChangeSet, Vec<u64>),
+    /// Back by so many blocks, which may be more than are kept.
+    Rollback(usize),
+    /// All but so many of the last blocks.
+    Prune(usize),
+    Reopen,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (changes(), vec_of(0..1_000u64, 0..3)).prop_map(|(changes, gas)| Step::Commit(changes, gas)),
+        2 => (0..6usize).prop_map(Step::Rollback),
+        1 => (0..6usize).prop_map(Step::Prune),
+        1 => Just(Step::Reopen),
+    ]
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     #[test]
-    fn r84_memory_and_redb_agree(
-        blocks in vec_of((changes(), vec_of(0..1_000u64, 0..3), any::<bool>()), 1..7),
-    ) {
+    fn r84_r83_memory_and_redb_agree(steps in vec_of(step(), 1..14)) {
         let mut stores = Stores::new();
-        for (changes, gas, reopens) in blocks {
-            stores.commit(changes, gas.into_iter().map(receipt).collect());
-            if reopens {
-                stores.reopen();
+        for step in steps {
+            match step {
+                Step::Commit(changes, gas) => stores.commit(changes, gas.into_iter().map(receipt).collect()),
+                Step::Rollback(back) => {
+                    // Also to heights that are not there: above the head.
+                    let height = stores.height().checked_sub(back).unwrap_or(stores.height() + back);
+                    stores.rollback(height);
+                }
+                Step::Prune(last) => stores.prune((stores.height() + 1).saturating_sub(last)),
+                Step::Reopen => stores.reopen(),
             }
             stores.assert_agree();
         }
+        stores.reopen();
+        stores.assert_agree();
     }
 
     #[test]
-    fn r83_views_stay_as_they_were_while_blocks_commit(blocks in vec_of(changes(), 1..7)) {
+    fn r83_views_stay_as_they_were_while_blocks_commit_and_are_undone(
+        blocks in vec_of((changes(), 0..3usize), 1..7),
+    ) {
         let mut stores = Stores::new();
         let mut held: Vec<(Arc<dyn View>, Model, Header)> = Vec::new();
-        for changes in blocks {
-            let (model, header) = (stores.model.clone(), stores.memory.header().clone());
+        for (changes, back) in blocks {
+            let (model, header) = (stores.head().model.clone(), stores.head().header.clone());
             for store in stores.each() {
-                held.push((store.view().unwrap(), model.clone(), header.clone()));
+                let at_head = store.view_at(header.height).unwrap().unwrap();
+                held.push((at_head, model.clone(), header.clone()));
+                if let Some(oldest) = store.view_at(store.oldest()).unwrap() {
+                    let made = &oldest.header().clone();
+                    held.push((oldest, Model::new(), made.clone()));
+                }
+            }
+            let oldest = stores.chain[stores.oldest].model.clone();
+            for (_, model, _) in held.iter_mut().filter(|(_, model, _)| model.is_empty()) {
+                model.clone_from(&oldest);
             }
             stores.commit(changes, Vec::new());
+            let height = stores.height() - back.min(stores.height() - stores.oldest);
+            stores.rollback(height);
         }
         for (view, model, header) in &held {
             assert_shows(&**view, model);
@@ -242,37 +348,50 @@ proptest! {
 fn r84_blocks_that_do_not_fit_are_refused_alike_and_change_nothing() {
     let mut stores = Stores::new();
     let put = |key: Key| (key, Some(Value::from_slice(b"value")));
-    let first = block(&*stores.memory.view().unwrap(), vec![put(Key::contract(&Address::ZERO))], vec![]);
-    stores.commit(first.changes.clone(), Vec::new());
+    let genesis_header = stores.memory.header().clone();
+    stores.commit(vec![put(Key::contract(&Address::ZERO))], Vec::new());
     let head = stores.memory.header().clone();
-    let view = stores.memory.view().unwrap();
 
-    let twice = CommitError::NotOnHead { expected: head.hash(), found: head.parent };
-    stores.assert_refused(&first, &twice);
-
-    let good = block(&*view, vec![put(Key::contract(&Address([1; 32])))], vec![receipt(1)]);
-    let mut gap = good.clone();
+    let good = |view: &dyn View| block(view, vec![put(Key::contract(&Address([1; 32])))], vec![receipt(1)]);
+    let (expected, found) = (head.hash(), genesis_header.hash());
+    stores.assert_refused(&CommitError::NotOnHead { expected, found }, |view| {
+        let good = good(view);
+        BlockCommit { header: Header { parent: found, ..good.header.clone() }, ..good }
+    });
     for height in [head.height, head.height + 2, u64::MAX] {
-        gap.header.height = height;
-        stores.assert_refused(&gap, &CommitError::HeightGap { expected: head.height + 1, found: height });
+        let gap = CommitError::HeightGap { expected: head.height + 1, found: height };
+        stores.assert_refused(&gap, |view| {
+            let good = good(view);
+            BlockCommit { header: Header { height, ..good.header.clone() }, ..good }
+        });
     }
-    let mut wrong_root = good.clone();
-    wrong_root.header.state_root = Hash([1; 32]);
-    let expected = CommitError::RootMismatch { expected: Hash([1; 32]), found: good.trie.root() };
-    stores.assert_refused(&wrong_root, &expected);
+    let found = good(&*stores.memory.view().unwrap()).trie.root();
+    let mismatch = CommitError::RootMismatch { expected: Hash([1; 32]), found };
+    stores.assert_refused(&mismatch, |view| {
+        let good = good(view);
+        BlockCommit { header: Header { state_root: Hash([1; 32]), ..good.header.clone() }, ..good }
+    });
 
     let (a, b) = (put(Key::contract(&Address([2; 32]))), put(Key::contract(&Address([3; 32]))));
     for changes in [vec![b.clone(), a.clone()], vec![a.clone(), a.clone()]] {
-        let bad = BlockCommit { changes, ..good.clone() };
         let failure = NodeFailure::Invariant("a change set names each key once, ascending");
-        stores.assert_refused(&bad, &failure.into());
+        stores.assert_refused(&failure.into(), |view| BlockCommit { changes: changes.clone(), ..good(view) });
     }
-    let part = BlockCommit { changes: vec![put(Key::fields_prefix(&ObjectId::ZERO))], ..good.clone() };
-    stores.assert_refused(&part, &NodeFailure::Invariant("a change set names whole keys").into());
+    let part = NodeFailure::Invariant("a change set names whole keys");
+    stores.assert_refused(&part.into(), |view| BlockCommit {
+        changes: vec![put(Key::fields_prefix(&ObjectId::ZERO))],
+        ..good(view)
+    });
+
+    // A trie that the other back end made can't be kept: nothing would read its rows.
+    let views = [stores.redb.as_ref().unwrap().view().unwrap(), stores.memory.view().unwrap()];
+    for (store, other) in stores.each().into_iter().zip(views) {
+        assert_eq!(store.commit(&good(&*other)), Err(CommitError::OtherStore));
+    }
+    stores.assert_agree();
 
     // A refusal is no failed write: the good block still fits.
-    drop(view);
-    stores.commit(good.changes.clone(), good.receipts.clone());
+    stores.commit(vec![put(Key::contract(&Address([1; 32])))], vec![receipt(1)]);
     stores.assert_agree();
     stores.reopen();
     stores.assert_agree();
@@ -281,18 +400,22 @@ fn r84_blocks_that_do_not_fit_are_refused_alike_and_change_nothing() {
 #[test]
 fn r100_of_several_candidates_on_one_parent_one_is_committed() {
     let mut stores = Stores::new();
-    let view = stores.redb.as_ref().unwrap().view().unwrap();
     let put = |byte: u8| vec![(Key::contract(&Address::ZERO), Some(Value::from_elem(byte, 3)))];
-    let other = block(&*view, put(1), Vec::new());
+    let others: Vec<_> =
+        stores.each().into_iter().map(|store| block(&*store.view().unwrap(), put(1), Vec::new())).collect();
     stores.commit(put(2), vec![receipt(1)]);
-    let (expected, found) = (stores.memory.header().hash(), other.header.parent);
-    stores.assert_refused(&other, &CommitError::NotOnHead { expected, found });
+    let expected = stores.memory.header().hash();
+    for (store, other) in stores.each().into_iter().zip(others) {
+        let found = other.header.parent;
+        assert_eq!(store.commit(&other), Err(CommitError::NotOnHead { expected, found }));
+    }
+    stores.assert_agree();
 }
 
 #[test]
 fn r84_a_state_can_be_emptied_and_filled_again() {
     let mut stores = Stores::new();
-    let before = stores.model.clone();
+    let before = stores.head().model.clone();
     stores.commit(before.keys().map(|key| (*key, None)).collect(), Vec::new());
     assert_eq!(stores.memory.header().state_root, Hash::ZERO);
     stores.assert_agree();
@@ -300,4 +423,30 @@ fn r84_a_state_can_be_emptied_and_filled_again() {
     stores.commit(before.into_iter().map(|(key, value)| (key, Some(value))).collect(), Vec::new());
     stores.assert_agree();
     assert_eq!(stores.memory.header().state_root, genesis().header().state_root);
+    // And back again, over both.
+    stores.rollback(1);
+    stores.assert_agree();
+    stores.rollback(0);
+    stores.assert_agree();
+}
+
+#[test]
+fn r83_what_was_pruned_is_gone_and_the_head_is_whole() {
+    let mut stores = Stores::new();
+    let put = |byte: u8| vec![(Key::contract(&Address([byte; 32])), Some(Value::from_elem(byte, 100)))];
+    for byte in 1..=5 {
+        stores.commit(put(byte), vec![receipt(1)]);
+    }
+    stores.prune(4);
+    stores.assert_agree();
+    stores.reopen();
+    stores.assert_agree();
+    stores.rollback(3);
+    stores.rollback(4);
+    stores.assert_agree();
+    stores.prune(usize::MAX >> 1);
+    stores.assert_agree();
+    stores.reopen();
+    stores.commit(put(9), Vec::new());
+    stores.assert_agree();
 }

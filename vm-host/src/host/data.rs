@@ -20,9 +20,10 @@ impl HostCall<'_> {
 
     /// Takes the gas for a value of `len` bytes that comes from the store, and declares it to the witness.
     pub(super) fn charge_old_value(&mut self, len: usize) -> Answer<()> {
+        // Declared first: it has been read, whether the frame can pay for it or not.
+        self.session().declare_witness(u64::try_from(len).unwrap_or(u64::MAX))?;
         let byte = self.session().gas().touch_byte;
-        self.charge_each(byte, len)?;
-        self.session().declare_witness(u64::try_from(len).unwrap_or(u64::MAX))
+        self.charge_each(byte, len)
     }
 
     /// Counts bytes of values that moved, for [`Resources`](crate::Resources).

@@ -12,6 +12,8 @@
 )]
 
 pub mod script;
+pub mod town;
+pub mod ways;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,6 +27,8 @@ use vm_core::{
 };
 use vm_host::{BlockError, BlockOutcome, Executed, FrameTrace, Operation, Options, Step, TraceLevel, Vm};
 use vm_state::{Genesis, MemoryStore, StateReader, Store, View};
+
+use self::ways::Ways;
 
 /// What a function of a test module is.
 pub fn function(name: &str, flags: Flags, params: &[(&str, Type)]) -> Function {
@@ -72,6 +76,7 @@ pub struct Chain {
     pub nonces: BTreeMap<Address, u64>,
     pub trace: TraceLevel,
     supply: u64,
+    ways: Ways,
 }
 
 pub fn alice() -> Address {
@@ -100,13 +105,10 @@ impl Chain {
 
     pub fn with_params(params: Params) -> Self {
         let genesis = Genesis::new(&params, 0, &[(alice(), START), (bob(), START)]).unwrap();
-        Self {
-            vm: Vm::new(params),
-            store: MemoryStore::new(&genesis),
-            nonces: BTreeMap::new(),
-            trace: TraceLevel::Full,
-            supply: START * 2,
-        }
+        let vm = Vm::new(params);
+        let ways = Ways::new(&genesis, &vm);
+        let (store, nonces) = (MemoryStore::new(&genesis), BTreeMap::new());
+        Self { vm, store, nonces, trace: TraceLevel::Full, supply: START * 2, ways }
     }
 
     pub fn view(&self) -> Arc<dyn View> {
@@ -139,6 +141,7 @@ impl Chain {
             let billed = vm_core::Gas::from_fuel_ceil(resources.billed_fuel()).0;
             assert_eq!(billed, receipt.gas_used + receipt.gas_refunded, "{resources:?}");
         }
+        self.ways.check(&self.view(), block, &outcome);
         self.store.commit(&outcome.commit).unwrap();
         self.supply += block.mints.iter().map(|mint: &Mint| mint.amount).sum::<u64>();
         self.check();

@@ -7,14 +7,15 @@
 //! Each step of a search that finds a deleted entry was paid for by the deletion. Only the spaces that are searched
 //! during execution are kept: fields and owner index.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeSet;
 use vm_core::{Key, KeySpace};
+
+use crate::dead::DeadRanges;
 
 #[derive(Debug, Default)]
 pub(super) struct SearchIndex {
     alive: BTreeSet<Key>,
-    /// Disjoint ranges, start to exclusive end, that do not touch each other.
-    dead: BTreeMap<Key, Key>,
+    dead: DeadRanges,
 }
 
 impl SearchIndex {
@@ -26,7 +27,7 @@ impl SearchIndex {
         if !alive {
             self.alive.remove(key);
         } else if self.alive.insert(*key) {
-            self.revive(key);
+            self.dead.revive(key);
         }
     }
 
@@ -43,43 +44,11 @@ impl SearchIndex {
 
     /// The first key not below `from` at which the view may have an entry that is alive.
     pub(super) fn skip(&self, from: Key) -> Key {
-        match self.dead.range(..=from).next_back() {
-            Some((_, end)) if *end > from => *end,
-            _ => from,
-        }
+        self.dead.skip(from)
     }
 
     /// The view has no entry that is alive from `start` to before `end`.
-    pub(super) fn add_dead(&mut self, mut start: Key, mut end: Key) {
-        if let Some((&before, &until)) = self.dead.range(..=start).next_back()
-            && until >= start
-        {
-            self.dead.remove(&before);
-            (start, end) = (before, end.max(until));
-        }
-        while let Some((&next, &until)) = self.dead.range(start..).next()
-            && next <= end
-        {
-            self.dead.remove(&next);
-            end = end.max(until);
-        }
-        self.dead.insert(start, end);
-    }
-
-    /// `key` is alive again: the range around it falls in two.
-    fn revive(&mut self, key: &Key) {
-        let Some((&start, &end)) = self.dead.range(..=*key).next_back() else { return };
-        if end <= *key {
-            return;
-        }
-        self.dead.remove(&start);
-        if start < *key {
-            self.dead.insert(start, *key);
-        }
-        if let Some(next) = key.successor()
-            && next < end
-        {
-            self.dead.insert(next, end);
-        }
+    pub(super) fn add_dead(&mut self, start: Key, end: Key) {
+        self.dead.add(start, end);
     }
 }

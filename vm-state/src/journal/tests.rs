@@ -1,5 +1,5 @@
 use super::*;
-use crate::{MemoryStore, NodeFailure, Store};
+use crate::{LeafRow, MemoryStore, NodeFailure, Region, Store};
 use alloc::vec;
 use parity_scale_codec::Encode;
 use proptest::prelude::*;
@@ -30,6 +30,14 @@ impl View for MapView {
 
     fn trie(&self) -> &crate::Trie {
         &self.trie
+    }
+
+    fn leaves(&self, _region: &Region) -> Result<Vec<LeafRow>, ReadError> {
+        Err(NodeFailure::Invariant("a journal reads no buckets").into())
+    }
+
+    fn before(&self, _key: &Key) -> Result<Option<Key>, ReadError> {
+        Err(NodeFailure::Invariant("a journal reads no buckets").into())
     }
 }
 
@@ -205,6 +213,12 @@ fn searches_pass_deleted_entries_once() {
         }
         fn trie(&self) -> &crate::Trie {
             self.0.trie()
+        }
+        fn leaves(&self, region: &Region) -> Result<Vec<LeafRow>, ReadError> {
+            self.0.leaves(region)
+        }
+        fn before(&self, key: &Key) -> Result<Option<Key>, ReadError> {
+            self.0.before(key)
         }
     }
 

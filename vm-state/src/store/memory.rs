@@ -3,105 +3,98 @@
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use vm_core::{Header, Key, Receipt};
+use vm_core::{Header, Receipt};
 
-use super::{CommitError, Store, check};
-use crate::{BlockCommit, Genesis, NodeFailure, ReadError, Trie, Value, View};
+use super::{CommitError, Retention, RollbackError, Store, check, check_rollback};
+use crate::{BlockCommit, Genesis, NodeFailure, TrieView, View};
 
-type Entries = BTreeMap<Key, Value>;
-
-/// A chain in memory. Nothing is durable.
+/// A chain in memory. Nothing is durable. Tries share what they have in common, so that a retained state costs what
+/// its block changed.
 #[derive(Clone, Debug)]
 pub struct MemoryStore {
-    head: Arc<MemoryView>,
-    headers: BTreeMap<u64, Header>,
-    receipts: BTreeMap<u64, Vec<Receipt>>,
-}
-
-/// The state after a block. Stores and views share it until one changes.
-#[derive(Clone, Debug)]
-struct MemoryView {
-    header: Header,
-    entries: Entries,
-    trie: Trie,
+    head: Arc<TrieView>,
+    retention: Retention,
+    /// The retained states below the head, by height.
+    states: BTreeMap<u64, Arc<TrieView>>,
+    blocks: BTreeMap<u64, (Header, Vec<Receipt>)>,
 }
 
 impl MemoryStore {
-    /// The chain that begins with `genesis`.
+    /// The chain that begins with `genesis`, keeping as much as [`Retention::default`] says.
     #[must_use]
     pub fn new(genesis: &Genesis) -> Self {
-        let header = genesis.header().clone();
-        let mut head =
-            MemoryView { header: header.clone(), entries: Entries::new(), trie: genesis.trie().clone() };
-        head.apply(genesis.changes());
+        Self::with(genesis, Retention::default())
+    }
+
+    /// The chain that begins with `genesis`.
+    #[must_use]
+    pub fn with(genesis: &Genesis, retention: Retention) -> Self {
         Self {
-            head: Arc::new(head),
-            headers: BTreeMap::from([(0, header)]),
-            receipts: BTreeMap::from([(0, Vec::new())]),
+            head: Arc::new(genesis.view()),
+            retention,
+            states: BTreeMap::new(),
+            blocks: BTreeMap::from([(0, (genesis.header().clone(), Vec::new()))]),
         }
     }
 }
 
 impl Store for MemoryStore {
     fn header(&self) -> &Header {
-        &self.head.header
+        self.head.header()
     }
 
     fn view(&self) -> Result<Arc<dyn View>, NodeFailure> {
-        let head: Arc<MemoryView> = Arc::clone(&self.head);
+        let head: Arc<TrieView> = Arc::clone(&self.head);
         Ok(head)
     }
 
+    fn view_at(&self, height: u64) -> Result<Option<Arc<dyn View>>, NodeFailure> {
+        if height == self.head.header().height {
+            return self.view().map(Some);
+        }
+        let Some(state) = self.states.get(&height) else { return Ok(None) };
+        let state: Arc<TrieView> = Arc::clone(state);
+        Ok(Some(state))
+    }
+
+    fn oldest(&self) -> u64 {
+        self.states.keys().next().copied().unwrap_or(self.head.header().height)
+    }
+
     fn commit(&mut self, block: &BlockCommit) -> Result<(), CommitError> {
-        check(&self.head.header, block)?;
-        // Copies the entries only while a view of the parent is held.
-        let head = Arc::make_mut(&mut self.head);
-        head.apply(&block.changes);
-        head.header = block.header.clone();
-        head.trie = block.trie.clone();
-        self.headers.insert(block.header.height, block.header.clone());
-        self.receipts.insert(block.header.height, block.receipts.clone());
+        check(self.head.header(), self.head.trie(), block)?;
+        let state = TrieView::new(block.header.clone(), block.trie.clone());
+        let state = state.ok_or(NodeFailure::Invariant("a checked block's trie has the header's root"))?;
+        let parent = core::mem::replace(&mut self.head, Arc::new(state));
+        self.states.insert(parent.header().height, parent);
+        let height = block.header.height;
+        self.states = self.states.split_off(&self.retention.oldest(height));
+        self.blocks.insert(height, (block.header.clone(), block.receipts.clone()));
+        Ok(())
+    }
+
+    fn rollback(&mut self, height: u64) -> Result<(), RollbackError> {
+        check_rollback(height, self.oldest(), self.head.header().height)?;
+        if let Some(state) = self.states.remove(&height) {
+            self.head = state;
+            self.states.split_off(&height);
+            self.blocks.split_off(&height.saturating_add(1));
+        }
+        Ok(())
+    }
+
+    fn prune(&mut self, below: u64) -> Result<(), NodeFailure> {
+        let below = below.min(self.head.header().height);
+        self.states = self.states.split_off(&below);
+        self.blocks = self.blocks.split_off(&below);
         Ok(())
     }
 
     fn receipts(&self, height: u64) -> Result<Option<Vec<Receipt>>, NodeFailure> {
-        Ok(self.receipts.get(&height).cloned())
+        Ok(self.blocks.get(&height).map(|(_, receipts)| receipts.clone()))
     }
 
     fn header_at(&self, height: u64) -> Result<Option<Header>, NodeFailure> {
-        Ok(self.headers.get(&height).cloned())
-    }
-}
-
-impl MemoryView {
-    fn apply(&mut self, changes: &[(Key, Option<Value>)]) {
-        for (key, value) in changes {
-            match value {
-                Some(value) => self.entries.insert(*key, value.clone()),
-                None => self.entries.remove(key),
-            };
-        }
-    }
-}
-
-impl View for MemoryView {
-    fn header(&self) -> &Header {
-        &self.header
-    }
-
-    fn get(&self, key: &Key) -> Result<Option<Value>, ReadError> {
-        // Not cloned(): a SmallVec clones element by element.
-        Ok(self.entries.get(key).map(|value| Value::from_slice(value)))
-    }
-
-    fn next(&self, prefix: &Key, from: &Key) -> Result<Option<(Key, Value)>, ReadError> {
-        // Keys with the prefix are one contiguous range that begins at the prefix itself.
-        let first = self.entries.range(*prefix.max(from)..).next();
-        let found = first.filter(|(key, _)| key.as_bytes().starts_with(prefix.as_bytes()));
-        Ok(found.map(|(key, value)| (*key, Value::from_slice(value))))
-    }
-
-    fn trie(&self) -> &Trie {
-        &self.trie
+        Ok(self.blocks.get(&height).map(|(header, _)| header.clone()))
     }
 }

@@ -1,66 +1,92 @@
-//! The store on disk: one redb file.
-//!
-//! | table | key | value |
-//! |---|---|---|
-//! | `entries` | the entry's key | its value |
-//! | `headers` | height, `u64` | SCALE of the header |
-//! | `receipts` | height, `u64` | SCALE of the receipts |
-//! | `undo` | height, `u64` | SCALE of (key, value before the block or none), ascending |
-//! | `meta` | `format`, `params`, `head` | `u32` LE; hash; `u64` LE |
+//! The store on disk: one redb file (`docs/format.md` section 6).
 //!
 //! Invariants:
-//! - one block is one durable write transaction, committed in two phases: redb's advice where others choose what is
-//!   written, since its one-phase commit rests on a checksum that is no defence against them (R82);
-//! - rows are written in key order, which redb does a fifth faster;
+//! - one block is one durable write transaction (R82; `write` has how);
+//! - in memory is the part of the trie above buckets of [`BUCKET`] entries, the rows below are read when they are
+//!   needed: some 6 bytes for each entry. It is written down when enough has changed, and brought up to the head from
+//!   the undo rows when the store is opened;
 //! - after a failed write the store refuses every later call until it is opened again;
-//! - no file content panics: opening verifies redb's checksums of the whole file, then rebuilds the trie from the
-//!   entries and compares its root with the head's.
+//! - no file content panics: redb's own panics end at `guard`.
 //!
 //! A view holds a read transaction and the database: it stays good while later blocks are committed and after the
 //! store itself is dropped, and keeps the file locked as long.
 //!
-//! Deliberately not here: a cache above redb's, rollback and the pruning of undo records, paging the trie out of
-//! memory.
+//! Deliberately not here: a cache above redb's.
 
 mod error;
+mod guard;
 mod open;
+mod past;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod view;
+mod write;
 
-use ::redb::{Database, ReadOnlyTable, ReadableDatabase};
 use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
-use parity_scale_codec::{Decode, Encode};
 use vm_core::codec::decode_exact;
-use vm_core::{Header, Key, Receipt};
+use vm_core::{Header, Receipt};
 
 pub use self::error::OpenError;
-use self::tables::{ENTRIES, HEADERS, RECEIPTS};
-use super::{CommitError, Store, check};
-use crate::{BlockCommit, NodeFailure, ReadError, Trie, Value, View};
+use self::guard::{Guarded, guarded};
+use self::tables::{HEADERS, RECEIPTS, read_header_row};
+use self::view::RedbView;
+use super::{CommitError, Retention, RollbackError, Store, check, check_rollback};
+use crate::{BlockCommit, Bucket, ChangeSet, NodeFailure, Overlay, ReadError, Trie, View};
 
-/// More than any block's receipts have: the limits on events and return data of all of its transactions.
+/// More than any block's receipts or undo entries have: the limits on what its transactions touch and return.
 const ROW_BYTES_MAX: usize = 1 << 30;
+/// How many neighbouring entries are left to the rows together. Memory falls with it, hashing grows.
+const BUCKET: u32 = 16;
+/// After this many changed entries the trie is written down: opening has that many to catch up with, a fifth of a
+/// second's work.
+const CATCH_UP_MAX: u64 = 20_000;
+
+/// How a store is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreOptions {
+    /// How much of the past it keeps. More than the file has kept so far can't be had back.
+    pub retention: Retention,
+    /// How much of the file redb may keep in memory.
+    pub cache_bytes: u64,
+    /// How much opening looks at.
+    pub check: Check,
+}
+
+impl Default for StoreOptions {
+    /// 128 states, 64 MiB, a quick check.
+    fn default() -> Self {
+        Self { retention: Retention::default(), cache_bytes: 64 << 20, check: Check::Quick }
+    }
+}
+
+/// How much of the file opening looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// Format, chain, head, and that the trie written down leads to the head's root. Entries that were changed behind
+    /// the store's back show when they are read or proved.
+    Quick,
+    /// Every page's checksum, and every entry against the head's root: reads the whole file.
+    Full,
+}
 
 /// A chain in a redb file.
 pub struct RedbStore {
-    database: Arc<Database>,
+    database: Arc<Guarded>,
     header: Header,
     trie: Trie,
+    options: StoreOptions,
+    /// The lowest height whose state is retained.
+    oldest: u64,
+    /// The block whose trie is written down.
+    written: u64,
+    /// How many entries changed since.
+    unwritten: u64,
     /// Whether a write has failed.
     failed: bool,
-}
-
-/// The state after a block, in a read transaction.
-struct RedbView {
-    header: Header,
-    trie: Trie,
-    entries: ReadOnlyTable<&'static [u8], &'static [u8]>,
-    /// Keeps redb from closing the file under the table. Declared after it, so that it is dropped after it.
-    _database: Arc<Database>,
 }
 
 impl RedbStore {
@@ -72,21 +98,71 @@ impl RedbStore {
         Ok(())
     }
 
-    /// The row of `height` in one of the tables by height.
-    fn row<T: Decode + Encode>(
+    /// The row of `height` in one of the tables by height, as `read` understands it.
+    fn row<T>(
         &self,
         table: tables::ByHeight,
         height: u64,
         action: &'static str,
+        read: impl FnOnce(&[u8]) -> Option<T>,
     ) -> Result<Option<T>, NodeFailure> {
         self.require_sound()?;
-        let read = || -> Result<_, ::redb::Error> {
-            Ok(self.database.begin_read()?.open_table(table)?.get(height)?)
-        };
-        let Some(bytes) = read().map_err(failure(action))? else { return Ok(None) };
-        let decoded = decode_exact(bytes.value(), ROW_BYTES_MAX);
-        decoded.map(Some).map_err(|error| NodeFailure::Storage { action, cause: error.to_string() })
+        let damaged = || ::redb::Error::Corrupted(alloc::format!("the row of height {height} is none"));
+        guarded(action, || {
+            let row = self.database.begin_read()?.open_table(table)?.get(height)?;
+            row.map(|row| read(row.value()).ok_or_else(damaged)).transpose()
+        })
     }
+
+    /// Writes: until it has succeeded it has failed, so that nothing in between can forget to say so.
+    fn write(
+        &mut self,
+        action: &'static str,
+        write: impl FnOnce(&Guarded) -> Result<(), ::redb::Error>,
+    ) -> Result<(), NodeFailure> {
+        self.failed = true;
+        let database = Arc::clone(&self.database);
+        guarded(action, || write(&database))?;
+        self.failed = false;
+        Ok(())
+    }
+
+    /// The header of a height that is retained.
+    fn retained_header(&self, height: u64) -> Result<Header, NodeFailure> {
+        let missing = || NodeFailure::Storage {
+            action: "read a header",
+            cause: alloc::format!("the header of height {height} is missing"),
+        };
+        self.header_at(height)?.ok_or_else(missing)
+    }
+
+    /// What leads back to the retained state of `height`, its header, and its trie.
+    fn state_at(&self, height: u64) -> Result<(Header, ChangeSet, Trie), NodeFailure> {
+        let header = self.retained_header(height)?;
+        let changes = past::changes_back(&self.database, height, self.header.height)?;
+        let trie = self.trie.update(Some(&self.head_view()?), &changes).map_err(whole)?;
+        if trie.root() != header.state_root {
+            let cause = alloc::format!("the undo rows do not lead back to the root of height {height}");
+            return Err(NodeFailure::Storage { action: "go back to an earlier block", cause });
+        }
+        Ok((header, changes, trie))
+    }
+
+    fn head_view(&self) -> Result<RedbView, NodeFailure> {
+        RedbView::new(&self.database, self.header.clone(), self.trie.clone())
+    }
+}
+
+/// A store's trie lacks nothing.
+fn whole(error: ReadError) -> NodeFailure {
+    match error {
+        ReadError::Failure(failure) => failure,
+        ReadError::WitnessIncomplete => NodeFailure::Invariant("a store's trie has no opaque node"),
+    }
+}
+
+fn buckets(trie: &Trie) -> Result<Vec<Bucket>, NodeFailure> {
+    trie.buckets().map_err(whole)
 }
 
 impl Store for RedbStore {
@@ -96,61 +172,80 @@ impl Store for RedbStore {
 
     fn view(&self) -> Result<Arc<dyn View>, NodeFailure> {
         self.require_sound()?;
-        let open = || -> Result<_, ::redb::Error> { Ok(self.database.begin_read()?.open_table(ENTRIES)?) };
-        let entries = open().map_err(failure("open a view"))?;
-        let (header, trie) = (self.header.clone(), self.trie.clone());
-        Ok(Arc::new(RedbView { header, trie, entries, _database: Arc::clone(&self.database) }))
+        Ok(Arc::new(self.head_view()?))
+    }
+
+    fn view_at(&self, height: u64) -> Result<Option<Arc<dyn View>>, NodeFailure> {
+        let head = self.view()?;
+        if height == self.header.height {
+            return Ok(Some(head));
+        }
+        if height < self.oldest || height > self.header.height {
+            return Ok(None);
+        }
+        let (header, changes, trie) = self.state_at(height)?;
+        Ok(Some(Arc::new(Overlay::with(head, header, &changes, trie))))
+    }
+
+    fn oldest(&self) -> u64 {
+        self.oldest
     }
 
     fn commit(&mut self, block: &BlockCommit) -> Result<(), CommitError> {
         self.require_sound()?;
-        check(&self.header, block)?;
-        // Until the write has succeeded it has failed: nothing in between can forget to say so.
-        self.failed = true;
-        tables::write_block(&self.database, &block.header, &block.changes, &block.receipts, None)
-            .map_err(failure("commit a block"))?;
-        self.failed = false;
+        check(&self.header, &self.trie, block)?;
+        let height = block.header.height;
+        let changed = u64::try_from(block.changes.len()).unwrap_or(u64::MAX);
+        let unwritten = self.unwritten.saturating_add(changed);
+        let buckets = if unwritten > CATCH_UP_MAX { Some(buckets(&block.trie)?) } else { None };
+        let written = if buckets.is_some() { height } else { self.written };
+        let oldest = self.oldest.max(self.options.retention.oldest(height));
+        let forget_undo_to = oldest.min(written);
+        let upkeep = write::Upkeep { buckets: buckets.as_deref(), oldest, forget_undo_to };
+        self.write("commit a block", |database| {
+            write::block(database, &block.header, &block.changes, &block.receipts, upkeep)
+        })?;
         self.header = block.header.clone();
         self.trie = block.trie.clone();
+        (self.oldest, self.written) = (oldest, written);
+        self.unwritten = if written == height { 0 } else { unwritten };
+        Ok(())
+    }
+
+    fn rollback(&mut self, height: u64) -> Result<(), RollbackError> {
+        self.require_sound()?;
+        check_rollback(height, self.oldest, self.header.height)?;
+        if height == self.header.height {
+            return Ok(());
+        }
+        let (header, changes, trie) = self.state_at(height)?;
+        let buckets = if self.written > height { Some(buckets(&trie)?) } else { None };
+        self.write("roll back", |database| write::rollback(database, height, &changes, buckets.as_deref()))?;
+        if buckets.is_some() {
+            (self.written, self.unwritten) = (height, 0);
+        }
+        (self.header, self.trie) = (header, trie);
+        Ok(())
+    }
+
+    fn prune(&mut self, below: u64) -> Result<(), NodeFailure> {
+        self.require_sound()?;
+        let height = self.header.height;
+        let below = below.min(height);
+        let buckets = buckets(&self.trie)?;
+        let oldest = self.oldest.max(below);
+        self.write("prune", |database| write::prune(database, below, oldest, height, &buckets))?;
+        self.oldest = oldest;
+        (self.written, self.unwritten) = (height, 0);
         Ok(())
     }
 
     fn receipts(&self, height: u64) -> Result<Option<Vec<Receipt>>, NodeFailure> {
-        self.row(RECEIPTS, height, "read receipts")
+        self.row(RECEIPTS, height, "read receipts", |row| decode_exact(row, ROW_BYTES_MAX).ok())
     }
 
     fn header_at(&self, height: u64) -> Result<Option<Header>, NodeFailure> {
-        self.row(HEADERS, height, "read a header")
-    }
-}
-
-impl View for RedbView {
-    fn header(&self) -> &Header {
-        &self.header
-    }
-
-    fn get(&self, key: &Key) -> Result<Option<Value>, ReadError> {
-        let found = self.entries.get(key.as_bytes()).map_err(failure("read an entry"))?;
-        Ok(found.map(|value| Value::from_slice(value.value())))
-    }
-
-    fn next(&self, prefix: &Key, from: &Key) -> Result<Option<(Key, Value)>, ReadError> {
-        const ACTION: &str = "find an entry";
-        // Keys with the prefix are one contiguous range that begins at the prefix itself.
-        let first = prefix.max(from).as_bytes();
-        let mut rows = self.entries.range(first..).map_err(failure(ACTION))?;
-        let Some(row) = rows.next() else { return Ok(None) };
-        let (key, value) = row.map_err(failure(ACTION))?;
-        if !key.value().starts_with(prefix.as_bytes()) {
-            return Ok(None);
-        }
-        let key = Key::from_bytes(key.value())
-            .map_err(|error| NodeFailure::Storage { action: ACTION, cause: error.to_string() })?;
-        Ok(Some((key, Value::from_slice(value.value()))))
-    }
-
-    fn trie(&self) -> &Trie {
-        &self.trie
+        self.row(HEADERS, height, "read a header", read_header_row)
     }
 }
 
@@ -158,18 +253,9 @@ impl fmt::Debug for RedbStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedbStore")
             .field("header", &self.header)
+            .field("options", &self.options)
+            .field("oldest", &self.oldest)
             .field("failed", &self.failed)
             .finish_non_exhaustive()
     }
-}
-
-impl fmt::Debug for RedbView {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedbView").field("header", &self.header).finish_non_exhaustive()
-    }
-}
-
-/// Makes a failure out of redb's error while doing `action`.
-fn failure<E: Into<::redb::Error>>(action: &'static str) -> impl FnOnce(E) -> NodeFailure {
-    move |error| NodeFailure::Storage { action, cause: error.into().to_string() }
 }

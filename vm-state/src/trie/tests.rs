@@ -4,8 +4,9 @@
 extern crate std;
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::string::ToString;
+use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -13,13 +14,13 @@ use parity_scale_codec::Encode;
 use proptest::collection::{btree_map, vec as vec_of};
 use proptest::prelude::*;
 use proptest::sample::select;
+use vm_core::commitment::{index_root, inner_hash, transactions_root};
 use vm_core::{Address, Block, BlockContext, Domain, Mint, hash, value_hash};
 
 use super::*;
-use crate::NodeFailure;
+use crate::{ChangeSet, NodeFailure};
 
-type Entries = BTreeMap<Vec<u8>, Hash>;
-type Changes = Vec<(Vec<u8>, Option<Hash>)>;
+type Entries = BTreeMap<Key, Value>;
 
 /// The definition, word by word.
 fn model_root(entries: &[(&[u8], Hash)]) -> Hash {
@@ -48,88 +49,113 @@ fn model_root(entries: &[(&[u8], Hash)]) -> Hash {
 }
 
 fn model(entries: &Entries) -> Hash {
-    model_root(&entries.iter().map(|(key, value_hash)| (key.as_slice(), *value_hash)).collect::<Vec<_>>())
+    let hashed = |(key, value): (&'_ Key, &Value)| (key.as_bytes().to_vec(), value_hash(value));
+    let hashed: Vec<_> = entries.iter().map(hashed).collect();
+    model_root(&hashed.iter().map(|(key, hash)| (key.as_slice(), *hash)).collect::<Vec<_>>())
 }
 
 fn built(entries: &Entries) -> Trie {
-    Trie::from_sorted(entries.iter().map(|(key, value_hash)| (key, *value_hash))).unwrap()
+    let mut builder = TrieBuilder::new();
+    for (key, value) in entries {
+        builder.push(key, value).unwrap();
+    }
+    builder.finish()
 }
 
-fn applied(entries: &Entries, changes: &Changes) -> Entries {
+fn applied(entries: &Entries, changes: &ChangeSet) -> Entries {
     let mut entries = entries.clone();
-    for (key, value_hash) in changes {
-        match value_hash {
-            Some(value_hash) => entries.insert(key.clone(), *value_hash),
+    for (key, value) in changes {
+        match value {
+            Some(value) => entries.insert(*key, value.clone()),
             None => entries.remove(key),
         };
     }
     entries
 }
 
+fn of(bytes: impl AsRef<[u8]>) -> Key {
+    Key::prefix(bytes.as_ref()).unwrap()
+}
+
+/// A short value.
+fn val(bytes: impl AsRef<[u8]>) -> Value {
+    Value::from_slice(bytes.as_ref())
+}
+
 /// Keys of a length that their first byte fixes, with few different bytes: long shared prefixes, short combs.
-fn key() -> impl Strategy<Value = Vec<u8>> {
+fn key() -> impl Strategy<Value = Key> {
     let byte = select(vec![0u8, 0, 0, 1, 2, 0x7f, 0x80, 0xff]);
     (select(vec![(0u8, 1usize), (1, 2), (2, 3), (3, 9), (4, 33), (0x80, 81)]), vec_of(byte, 80)).prop_map(
         |((tag, len), mut rest)| {
             rest.insert(0, tag);
             rest.truncate(len);
-            rest
+            of(rest)
         },
     )
 }
 
-fn value() -> impl Strategy<Value = Hash> {
-    (0..4u8).prop_map(|byte| Hash([byte; 32]))
+/// Few different ones, some too long to stand in a node.
+fn value() -> impl Strategy<Value = Value> {
+    select(vec![0usize, 1, 2, 48, 49, 200]).prop_map(|len| val(vec![7; len]))
 }
 
 fn entries(count: Range<usize>) -> impl Strategy<Value = Entries> {
     btree_map(key(), value(), count)
 }
 
-fn changes(count: Range<usize>) -> impl Strategy<Value = Changes> {
-    btree_map(key(), proptest::option::of(value()), count).prop_map(|map| map.into_iter().collect())
-}
-
 /// Some entries, and changes of which about half meet one of them.
-fn entries_and_changes() -> impl Strategy<Value = (Entries, Changes)> {
+fn entries_and_changes() -> impl Strategy<Value = (Entries, ChangeSet)> {
     (
         entries(0..24),
-        changes(0..12),
+        btree_map(key(), proptest::option::of(value()), 0..12),
         vec_of((any::<prop::sample::Index>(), proptest::option::of(value())), 0..12),
     )
-        .prop_map(|(entries, changes, hits)| {
-            let mut all: BTreeMap<_, _> = changes.into_iter().collect();
+        .prop_map(|(entries, mut changes, hits)| {
             let keys: Vec<_> = entries.keys().collect();
-            for (index, value_hash) in hits.into_iter().filter(|_| !keys.is_empty()) {
-                all.insert((*index.get(&keys)).clone(), value_hash);
+            for (index, value) in hits.into_iter().filter(|_| !keys.is_empty()) {
+                changes.insert(**index.get(&keys), value);
             }
-            (entries, all.into_iter().collect())
+            (entries, changes.into_iter().collect())
         })
 }
 
 /// A witness of `keys`: what is on their descents, the rest opaque.
-fn pruned(trie: &Trie, keys: &[&[u8]]) -> Trie {
-    fn go(node: &Arc<Node>, keys: &[&[u8]]) -> Arc<Node> {
-        match &**node {
-            _ if keys.is_empty() => Arc::new(Node::Opaque(node.hash())),
-            Node::Leaf { .. } | Node::Opaque(_) => Arc::clone(node),
-            Node::Inner { bit, left, right, .. } => {
-                let (ones, zeros): (Vec<_>, Vec<_>) = keys.iter().partition(|key| bit_at(key, *bit));
-                Node::inner(*bit, go(left, &zeros), go(right, &ones))
+fn pruned(trie: &Trie, keys: &[&Key]) -> Trie {
+    fn go(link: &Link, keys: &[&Key]) -> Link {
+        match &link.node {
+            _ if keys.is_empty() => Link::opaque(link.hash),
+            Node::Leaf(_) | Node::Opaque | Node::Rows(_) => link.clone(),
+            Node::Inner(inner) => {
+                let (ones, zeros): (Vec<_>, Vec<_>) =
+                    keys.iter().partition(|key| bit_at(key.as_bytes(), inner.bit));
+                Link::join(inner.bit, go(&inner.left, &zeros), go(&inner.right, &ones), 0)
             }
         }
     }
-    Trie { root: trie.root.as_ref().map(|node| go(node, keys)) }
+    Trie { root: trie.root.as_ref().map(|root| go(root, keys)), bucket: 0 }
 }
 
 /// Keys of 81 bytes of which the i-th has bit i set only: a path of 648 nodes.
 fn comb() -> Entries {
     let key = |bit: u16| {
-        let mut key = vec![0u8; 81];
+        let mut key = [0u8; 81];
         key[usize::from(bit / 8)] = 0x80 >> (bit % 8);
-        key
+        of(key)
     };
-    (0..648).map(|bit| (key(bit), Hash([1; 32]))).chain([(vec![0; 81], Hash([2; 32]))]).collect()
+    (0..648).map(|bit| (key(bit), val([1; 32]))).chain([(of([0; 81]), val([2; 32]))]).collect()
+}
+
+/// Every node that is held, opaque ones included.
+fn nodes(trie: &Trie) -> usize {
+    let mut seen: Vec<&Link> = Vec::new();
+    let mut rest: Vec<&Link> = trie.root.iter().collect();
+    while let Some(link) = rest.pop() {
+        seen.push(link);
+        if let Node::Inner(inner) = &link.node {
+            rest.extend([&inner.left, &inner.right]);
+        }
+    }
+    seen.len()
 }
 
 proptest! {
@@ -144,48 +170,71 @@ proptest! {
     fn r81_updated_root_is_the_models((entries, changes) in entries_and_changes()) {
         let trie = built(&entries);
         let expected = applied(&entries, &changes);
-        let updated = trie.update(&changes).unwrap();
+        let updated = trie.update(None, &changes).unwrap();
         prop_assert_eq!(updated.root(), model(&expected));
         prop_assert_eq!(trie.root(), model(&entries), "the old trie stays");
         for key in entries.keys().chain(expected.keys()).chain(changes.iter().map(|(key, _)| key)) {
-            prop_assert_eq!(updated.get(key), Ok(expected.get(key).copied()));
-            prop_assert_eq!(trie.get(key), Ok(entries.get(key).copied()));
+            prop_assert_eq!(updated.get(key), Ok(expected.get(key)));
+            prop_assert_eq!(updated.value_hash(key), Ok(expected.get(key).map(|value| value_hash(value))));
+            prop_assert_eq!(trie.get(key), Ok(entries.get(key)));
         }
     }
 
     #[test]
     fn r81_order_and_batching_of_changes_do_not_matter(
         (entries, changes) in entries_and_changes(),
-        seed in any::<prop::sample::Index>(),
+        cut in any::<prop::sample::Index>(),
     ) {
         let trie = built(&entries);
-        let batch = trie.update(&changes).unwrap();
+        let batch = trie.update(None, &changes).unwrap();
+        prop_assert_eq!(&batch, &built(&applied(&entries, &changes)));
+        let cut = cut.index(changes.len().max(1));
+        let (first, second) = changes.split_at(cut.min(changes.len()));
+        let halves = trie.update(None, second).unwrap().update(None, first).unwrap();
+        prop_assert_eq!(&halves, &batch);
         let mut turned = changes.clone();
-        turned.rotate_left(seed.index(changes.len().max(1)));
-        prop_assert_eq!(&trie.update(&turned).unwrap(), &batch);
-        let single = turned.iter().fold(trie, |trie, change| trie.update(core::slice::from_ref(change)).unwrap());
-        prop_assert_eq!(&single, &batch);
+        turned.rotate_left(cut.min(changes.len()));
+        let one = |trie: Trie, change: &(Key, Option<Value>)| {
+            trie.update(None, core::slice::from_ref(change)).unwrap()
+        };
+        prop_assert_eq!(&turned.iter().fold(trie, one), &batch);
     }
 
     #[test]
     fn r81_building_is_updating_the_empty_trie(entries in entries(0..40)) {
-        let puts: Changes = entries.iter().map(|(key, value_hash)| (key.clone(), Some(*value_hash))).collect();
-        let trie = Trie::default().update(&puts).unwrap();
+        let puts: ChangeSet = entries.iter().map(|(key, value)| (*key, Some(value.clone()))).collect();
+        let trie = Trie::default().update(None, &puts).unwrap();
         prop_assert_eq!(&trie, &built(&entries));
-        let deletes: Changes = entries.keys().map(|key| (key.clone(), None)).collect();
-        prop_assert!(trie.update(&deletes).unwrap().is_empty());
+        let deletes: ChangeSet = entries.keys().map(|key| (*key, None)).collect();
+        prop_assert!(trie.update(None, &deletes).unwrap().is_empty());
+    }
+
+    #[test]
+    fn r80_a_walk_is_the_models(
+        entries in entries(0..30),
+        (prefix, cut) in (key(), 0..81usize),
+        from in key(),
+    ) {
+        let trie = built(&entries);
+        let prefix = of(&prefix.as_bytes()[..cut.min(prefix.as_bytes().len())]);
+        for from in [from, Key::EMPTY, prefix].iter().chain(entries.keys()) {
+            let expected = entries.range(*from..);
+            let mut expected = expected.filter(|(key, _)| key.as_bytes().starts_with(prefix.as_bytes()));
+            prop_assert_eq!(trie.next(&prefix, from), Ok(expected.next()));
+        }
     }
 
     #[test]
     fn r90_a_batch_on_a_witness_of_its_keys_gives_the_full_root((entries, changes) in entries_and_changes()) {
         let trie = built(&entries);
-        let keys: Vec<_> = changes.iter().map(|(key, _)| key.as_slice()).collect();
+        let keys: Vec<_> = changes.iter().map(|(key, _)| key).collect();
         let witness = pruned(&trie, &keys);
         prop_assert_eq!(witness.root(), trie.root());
         for key in keys {
             prop_assert_eq!(witness.get(key), trie.get(key));
         }
-        prop_assert_eq!(witness.update(&changes).unwrap().root(), trie.update(&changes).unwrap().root());
+        let updated = witness.update(None, &changes).unwrap();
+        prop_assert_eq!(updated.root(), trie.update(None, &changes).unwrap().root());
     }
 
     #[test]
@@ -194,167 +243,310 @@ proptest! {
         kept in vec_of(key(), 0..6),
     ) {
         let trie = built(&entries);
-        let witness = pruned(&trie, &kept.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        let witness = pruned(&trie, &kept.iter().collect::<Vec<_>>());
         for key in entries.keys().chain(changes.iter().map(|(key, _)| key)) {
             let found = witness.get(key);
             prop_assert!(found == trie.get(key) || found == Err(ReadError::WitnessIncomplete));
+            let found = witness.next(&of(&key.as_bytes()[..1]), key);
+            let expected = trie.next(&of(&key.as_bytes()[..1]), key);
+            prop_assert!(found == expected || found == Err(ReadError::WitnessIncomplete));
         }
-        match witness.update(&changes) {
-            Ok(updated) => prop_assert_eq!(updated.root(), trie.update(&changes).unwrap().root()),
+        match witness.update(None, &changes) {
+            Ok(updated) => prop_assert_eq!(updated.root(), trie.update(None, &changes).unwrap().root()),
             Err(error) => prop_assert_eq!(error, ReadError::WitnessIncomplete),
         }
     }
 
     #[test]
     fn r122_arbitrary_keys_are_taken_as_the_model_does_or_refused(
-        old in vec_of((vec_of(select(vec![0u8, 1, 0x80]), 0..4), value()), 0..12),
-        new in vec_of((vec_of(select(vec![0u8, 1, 0x80]), 0..4), proptest::option::of(value())), 0..12),
+        old in btree_map(vec_of(select(vec![0u8, 1, 0x80]), 0..4), value(), 0..12),
+        new in btree_map(vec_of(select(vec![0u8, 1, 0x80]), 0..4), proptest::option::of(value()), 0..12),
     ) {
-        let sorted: Entries = old.into_iter().collect();
-        let Ok(trie) = Trie::from_sorted(sorted.iter().map(|(key, value)| (key, *value))) else {
-            let prefix = |a: &Vec<u8>| sorted.keys().any(|b| b != a && b.starts_with(a));
-            prop_assert!(sorted.keys().any(|key| key.is_empty() || prefix(key)));
+        let old: Entries = old.into_iter().map(|(key, value)| (of(key), value)).collect();
+        let mut builder = TrieBuilder::new();
+        if old.iter().any(|(key, value)| builder.push(key, value).is_err()) {
+            let prefix =
+                |a: &Key| old.keys().any(|b| b != a && b.as_bytes().starts_with(a.as_bytes()));
+            prop_assert!(old.keys().any(|key| key.as_bytes().is_empty() || prefix(key)));
             return Ok(());
-        };
-        let names: BTreeSet<_> = new.iter().map(|(key, _)| key).collect();
-        match trie.update(&new) {
-            Ok(updated) => {
-                prop_assert_eq!(names.len(), new.len());
-                prop_assert_eq!(updated.root(), model(&applied(&sorted, &new)));
+        }
+        let trie = builder.finish();
+        let new: ChangeSet = new.into_iter().map(|(key, value)| (of(key), value)).collect();
+        match trie.update(None, &new) {
+            Ok(updated) => prop_assert_eq!(updated.root(), model(&applied(&old, &new))),
+            Err(error) => {
+                prop_assert!(matches!(error, ReadError::Failure(NodeFailure::Invariant(_))));
+                // Deletes are no reason but for the empty key.
+                let puts = new.iter().any(|(_, value)| value.is_some());
+                prop_assert!(puts || new.iter().any(|(key, _)| key.as_bytes().is_empty()));
             }
-            Err(error) => prop_assert!(matches!(error, ReadError::Failure(NodeFailure::Invariant(_)))),
+        }
+    }
+
+    #[test]
+    fn r91_what_is_decoded_has_fewer_nodes_than_the_bytes_had((entries, changes) in entries_and_changes()) {
+        let mut entries = entries;
+        entries.retain(|key, _| key.as_bytes().len() == 81);
+        // The densest there are: entries without a byte of value, each key one byte from its neighbour.
+        entries.extend((0..=255u8).map(|last| {
+            let mut key = [0x80; 81];
+            key[80] = last;
+            (of(key), Value::new())
+        }));
+        let keys: Vec<_> = changes.iter().map(|(key, _)| key).collect();
+        for trie in [built(&entries), pruned(&built(&entries), &keys)] {
+            let bytes = encode(&trie).unwrap();
+            let decoded = decode(&bytes, KeyShape::Bytes(81)).unwrap();
+            prop_assert_eq!(nodes(&decoded), nodes(&trie));
+            prop_assert!(nodes(&decoded) < bytes.len());
+            prop_assert_eq!(encode(&decoded).unwrap(), bytes);
         }
     }
 }
 
+/// What the codec's header says of memory, on a target with pointers of 64 bits or less.
+#[test]
+fn r122_a_decoded_trie_takes_less_than_100_bytes_for_each_of_its_own() {
+    #[expect(clippy::disallowed_methods, reason = "a bound on memory is about sizes in memory")]
+    const fn size<T>() -> usize {
+        // What an Arc counts with.
+        size_of::<T>() + 16
+    }
+    // A fork's tag, and an entry with one byte of a key and none of a value.
+    assert!(size::<Inner>() + size::<Leaf>() < 4 * 100);
+    // Of a leaf without its value, and of a hash, there are 34 bytes.
+    assert!(size::<Inner>() + size::<Leaf>() < 35 * 100);
+}
+
 #[test]
 fn r81_empty_and_single_tries_have_the_defined_roots() {
-    let value = Hash([7; 32]);
+    let value = val([7; 32]);
+    let (a, b) = (of("a"), of("b"));
     assert_eq!(Trie::default().root(), Hash::ZERO);
-    assert_eq!(Trie::default().get(b"a"), Ok(None));
-    let one = Trie::default().update(&[(b"a", Some(value))]).unwrap();
-    assert_eq!(one.root(), hash(Domain::Leaf, &[b"a".as_slice(), &value.0].concat()));
-    assert_eq!(one.get(b"a"), Ok(Some(value)));
-    assert_eq!(one.get(b"b"), Ok(None));
-    assert_eq!(one.get(b""), Ok(None));
-    assert_eq!(one.update(&[(b"a", None)]).unwrap(), Trie::default());
-    assert_eq!(one.update(&[(b"b", None)]).unwrap(), one);
+    assert_eq!(Trie::default().get(&a), Ok(None));
+    assert_eq!(Trie::default().next(&Key::EMPTY, &Key::EMPTY), Ok(None));
+    let one = Trie::default().update(None, &[(a, Some(value.clone()))]).unwrap();
+    assert_eq!(one.root(), hash(Domain::Leaf, &[b"a".as_slice(), &value_hash(&value).0].concat()));
+    assert_eq!(one.get(&a), Ok(Some(&value)));
+    assert_eq!(one.get(&b), Ok(None));
+    assert_eq!(one.get(&Key::EMPTY), Ok(None));
+    assert_eq!(one.update(None, &[(a, None)]).unwrap(), Trie::default());
+    assert_eq!(one.update(None, &[(b, None)]).unwrap(), one);
 }
 
 #[test]
 fn r81_root_of_three_entries_is_pinned() {
     let keys: [&[u8]; 3] = [&[0x00], &[0x80, 0x00], &[0x80, 0x01]];
-    let trie = Trie::from_sorted(keys.into_iter().map(|key| (key, value_hash(key)))).unwrap();
+    let trie = built(&keys.into_iter().map(|key| (of(key), val(key))).collect());
     assert_eq!(trie.root().to_string(), "0xc2b125221c177f45edb1fc4e8e8224676a6df39c7aed3358f9283448e4cc8d82");
+}
+
+/// Runs `work` where there is room for the hashes' and the test's own frames, not for 648 frames of anything.
+fn with_little_stack(work: impl FnOnce() + Send + 'static) {
+    let thread = std::thread::Builder::new().stack_size(48 << 10).spawn(work).unwrap();
+    thread.join().unwrap();
 }
 
 #[test]
 fn r81_a_path_of_648_nodes_works_and_needs_little_stack() {
     let entries = comb();
     let expected = model_of_comb(&entries);
-    let work = move || {
+    with_little_stack(move || {
         let trie = built(&entries);
         assert_eq!(trie.root(), expected);
         let halves = entries.keys().step_by(2);
-        let deletes: Changes = halves.map(|key| (key.clone(), None)).collect();
-        let rest = trie.update(&deletes).unwrap();
+        let deletes: ChangeSet = halves.map(|key| (*key, None)).collect();
+        let rest = trie.update(None, &deletes).unwrap();
+        let copy = trie.clone();
         drop(trie);
         assert_eq!(rest, built(&applied(&entries, &deletes)));
-        let all: Changes = entries.keys().map(|key| (key.clone(), None)).collect();
-        assert!(rest.update(&all).unwrap().is_empty());
-    };
-    // Room for the hashes' and the test's own frames, not for 648 frames of anything.
-    let thread = std::thread::Builder::new().stack_size(48 << 10).spawn(work).unwrap();
-    thread.join().unwrap();
+        let all: ChangeSet = entries.keys().map(|key| (*key, None)).collect();
+        assert!(rest.update(None, &all).unwrap().is_empty());
+        let (last, value) = entries.last_key_value().unwrap();
+        assert_eq!(copy.get(last), Ok(Some(value)));
+        for key in entries.keys() {
+            assert_eq!(copy.next(&Key::EMPTY, key), Ok(entries.get_key_value(key)));
+        }
+    });
+}
+
+#[test]
+fn r91_a_proof_of_648_nodes_needs_little_stack() {
+    let entries = comb();
+    with_little_stack(move || {
+        let trie = built(&entries);
+        // The leaf at the bottom, and a neighbour that is shown without its value.
+        let mut keys = entries.keys();
+        let shown = [(*keys.next().unwrap(), true), (*keys.next().unwrap(), false)];
+        let part = restrict(&trie, None, &shown).unwrap();
+        assert_eq!(nodes(&part), 2 * 648 + 1);
+        let bytes = encode(&part).unwrap();
+        let decoded = decode(&bytes, KeyShape::Bytes(81)).unwrap();
+        assert_eq!(decoded, trie);
+        assert_eq!(decoded.shown(), shown);
+        // Refused after everything but the last byte was read: what was read is dropped as well.
+        assert_eq!(
+            decode(&bytes[..bytes.len() - 1], KeyShape::Bytes(81)).err(),
+            Some(DecodeError::Truncated)
+        );
+        let more = [bytes, vec![0]].concat();
+        assert!(matches!(decode(&more, KeyShape::Bytes(81)), Err(DecodeError::Trailing { .. })));
+    });
+}
+
+#[test]
+fn what_is_never_finished_is_dropped_with_little_stack() {
+    let entries = comb();
+    with_little_stack(move || {
+        // From the right, so that nothing waits and everything below is one subtrie.
+        let mut out = build::Assembler::new(0);
+        for ((key, value), bit) in entries.iter().zip(core::iter::once(0).chain((0..648).rev())) {
+            out.differ_at(bit);
+            out.push(Link::entry(key, value));
+        }
+        drop(out);
+        let mut builder = TrieBuilder::new();
+        for (key, value) in &entries {
+            builder.push(key, value).unwrap();
+        }
+        drop(builder);
+        let link = built(&entries).root.clone();
+        drop(link);
+    });
 }
 
 /// The comb's root without the model's recursion: from the bottom, one fork per bit.
 fn model_of_comb(entries: &Entries) -> Hash {
     let mut sorted = entries.iter();
-    let leaf =
-        |(key, value): (&Vec<u8>, &Hash)| hash(Domain::Leaf, &[key.as_slice(), value.as_ref()].concat());
+    let leaf = |(key, value): (&Key, &Value)| {
+        hash(Domain::Leaf, &[key.as_bytes(), value_hash(value).as_ref()].concat())
+    };
     let first = leaf(sorted.next().unwrap());
-    (0..648u16).rev().zip(sorted).fold(first, |left, (bit, entry)| node::inner_hash(bit, &left, &leaf(entry)))
+    (0..648u16).rev().zip(sorted).fold(first, |left, (bit, entry)| inner_hash(bit, &left, &leaf(entry)))
+}
+
+/// Entries of these keys, all with the same value.
+fn of_keys(keys: &[&[u8]]) -> Trie {
+    built(&keys.iter().map(|key| (of(key), val("v"))).collect())
+}
+
+fn put(key: &[u8], value: &str) -> (Key, Option<Value>) {
+    (of(key), Some(val(value)))
+}
+
+fn delete(key: &[u8]) -> (Key, Option<Value>) {
+    (of(key), None)
 }
 
 #[test]
 fn an_updated_trie_shares_what_it_did_not_touch() {
-    let keys: [&[u8]; 4] = [&[0x00], &[0x01], &[0x80], &[0x81]];
-    let trie = Trie::from_sorted(keys.into_iter().map(|key| (key, Hash::ZERO))).unwrap();
-    let updated = trie.update(&[([0x00], Some(Hash([1; 32])))]).unwrap();
-    let right = |trie: &Trie| match trie.root.as_deref() {
-        Some(Node::Inner { right, .. }) => Arc::clone(right),
+    let trie = of_keys(&[&[0x00], &[0x01], &[0x80], &[0x81]]);
+    let updated = trie.update(None, &[put(&[0x00], "other")]).unwrap();
+    let root = |trie: &Trie| match trie.root.as_ref().map(|link| link.node.clone()) {
+        Some(Node::Inner(inner)) => inner,
         _ => panic!("the root is a fork"),
     };
+    let right = |trie: &Trie| match &root(trie).right.node {
+        Node::Inner(inner) => Arc::clone(inner),
+        Node::Leaf(_) | Node::Rows(_) | Node::Opaque => panic!("there are two on the right"),
+    };
     assert!(Arc::ptr_eq(&right(&trie), &right(&updated)));
-    let same = trie.update(&[([0x00], Some(Hash::ZERO)), ([0x02], None)]).unwrap();
-    assert!(Arc::ptr_eq(same.root.as_ref().unwrap(), trie.root.as_ref().unwrap()));
+    let same = trie.update(None, &[delete(&[0x02]), delete(&[0x82])]).unwrap();
+    assert!(Arc::ptr_eq(&root(&same), &root(&trie)));
 }
 
 #[test]
 fn r91_deleting_beside_an_opaque_sibling_needs_no_look_at_it() {
-    let keys: [&[u8]; 3] = [&[0x00], &[0x80], &[0xc0]];
-    let trie = Trie::from_sorted(keys.into_iter().map(|key| (key, Hash::ZERO))).unwrap();
-    let witness = pruned(&trie, &[&[0x00]]);
-    let deleted = witness.update(&[([0x00], None)]).unwrap();
-    assert_eq!(deleted.root(), trie.update(&[([0x00], None)]).unwrap().root());
-    assert_eq!(deleted.get(&[0x00]), Err(ReadError::WitnessIncomplete));
+    let trie = of_keys(&[&[0x00], &[0x80], &[0xc0]]);
+    let witness = pruned(&trie, &[&of([0x00])]);
+    let deleted = witness.update(None, &[delete(&[0x00])]).unwrap();
+    assert_eq!(deleted.root(), trie.update(None, &[delete(&[0x00])]).unwrap().root());
+    assert_eq!(deleted.get(&of([0x00])), Err(ReadError::WitnessIncomplete));
     // Deleting first and putting then would walk into the sibling; in a batch the put comes first.
-    let put = [([0x01], Some(Hash::ZERO))];
-    assert_eq!(deleted.update(&put), Err(ReadError::WitnessIncomplete));
-    let batch = [([0x00], None), put[0]];
-    assert_eq!(witness.update(&batch).unwrap().root(), trie.update(&batch).unwrap().root());
-    assert_eq!(witness.update(&[([0x80], None)]), Err(ReadError::WitnessIncomplete));
-    assert_eq!(witness.get(&[0x80]), Err(ReadError::WitnessIncomplete));
+    assert_eq!(deleted.update(None, &[put(&[0x01], "v")]), Err(ReadError::WitnessIncomplete));
+    let batch = [delete(&[0x00]), put(&[0x01], "v")];
+    let updated = witness.update(None, &batch).unwrap();
+    assert_eq!(updated.root(), trie.update(None, &batch).unwrap().root());
+    assert_eq!(witness.update(None, &[delete(&[0x80])]), Err(ReadError::WitnessIncomplete));
+    assert_eq!(witness.get(&of([0x80])), Err(ReadError::WitnessIncomplete));
+}
+
+#[test]
+fn a_leaf_without_its_value_is_known_by_its_hash_only() {
+    let mut builder = TrieBuilder::new();
+    builder.push_hashed(&of("a"), value_hash(b"v")).unwrap();
+    let trie = builder.finish();
+    assert_eq!(trie, of_keys(&[b"a"]));
+    assert_eq!(trie.value_hash(&of("a")), Ok(Some(value_hash(b"v"))));
+    assert_eq!(trie.get(&of("a")), Err(ReadError::WitnessIncomplete));
+    assert_eq!(trie.next(&Key::EMPTY, &Key::EMPTY), Err(ReadError::WitnessIncomplete));
+    assert_eq!(trie.get(&of("b")), Ok(None));
+    assert_eq!(trie.next(&of("b"), &Key::EMPTY), Ok(None));
+    let updated = trie.update(None, &[put(b"a", "w")]).unwrap();
+    assert_eq!(updated.get(&of("a")), Ok(Some(&val("w"))));
 }
 
 #[test]
 fn keys_that_make_no_trie_are_named() {
-    let build = |keys: &[&[u8]]| Trie::from_sorted(keys.iter().map(|key| (key, Hash::ZERO))).err();
+    let build = |keys: &[&[u8]]| {
+        let mut builder = TrieBuilder::new();
+        keys.iter().find_map(|key| builder.push(&of(key), &val("v")).err())
+    };
     assert_eq!(build(&[b"a", b"b"]), None);
     assert_eq!(build(&[b"b", b"a"]), Some(TrieError::NotAscending));
     assert_eq!(build(&[b"a", b"a"]), Some(TrieError::NotAscending));
     assert_eq!(build(&[b"a", b"ab"]), Some(TrieError::Prefix));
     assert_eq!(build(&[b"a", b"b", b"bc"]), Some(TrieError::Prefix));
-    assert_eq!(build(&[b""]), Some(TrieError::KeyLength { found: 0 }));
-    assert_eq!(build(&[&[1; 82]]), Some(TrieError::KeyLength { found: 82 }));
+    assert_eq!(build(&[b""]), Some(TrieError::EmptyKey));
     assert_eq!(build(&[&[1; 81]]), None);
 }
 
 #[test]
 fn changes_that_make_no_trie_are_a_failure_of_the_node() {
-    let trie = Trie::from_sorted([(b"bb", Hash::ZERO)].into_iter()).unwrap();
-    let refused = |changes: &[(&[u8], Option<Hash>)]| {
-        matches!(trie.update(changes), Err(ReadError::Failure(NodeFailure::Invariant(_))))
+    let trie = of_keys(&[b"bb"]);
+    let refused = |changes: &[(Key, Option<Value>)]| {
+        matches!(trie.update(None, changes), Err(ReadError::Failure(NodeFailure::Invariant(_))))
     };
-    let put = Some(Hash::ZERO);
-    assert!(refused(&[(b"a", put), (b"a", None)]), "a key named twice");
-    assert!(refused(&[(b"b", put)]), "a prefix of an entry");
-    assert!(refused(&[(b"bbb", put)]), "a continuation of an entry");
-    assert!(refused(&[(b"a", put), (b"ab", put)]), "a prefix within the batch");
-    assert!(refused(&[(b"", put)]), "an empty key");
-    assert!(refused(&[(&[1; 82], put)]), "a long key");
-    assert_eq!(trie.update(&[(b"b".as_slice(), None), (b"bbb", None)]), Ok(trie.clone()));
+    assert!(refused(&[put(b"a", "v"), delete(b"a")]), "a key named twice");
+    assert!(refused(&[put(b"c", "v"), put(b"a", "v")]), "keys that descend");
+    assert!(refused(&[put(b"b", "v")]), "a prefix of an entry");
+    assert!(refused(&[put(b"bbb", "v")]), "a continuation of an entry");
+    assert!(refused(&[put(b"a", "v"), put(b"ab", "v")]), "a prefix within the batch");
+    assert!(refused(&[put(b"", "v")]), "an empty key");
+    assert_eq!(trie.update(None, &[delete(b"b"), delete(b"bbb")]), Ok(trie.clone()), "both are absent");
 }
 
 #[test]
 fn a_failed_push_leaves_the_builder_as_it_was() {
-    let mut builder = TrieBuilder::default();
-    builder.push(b"b", Hash::ZERO).unwrap();
-    for bad in [b"a".as_slice(), b"b", b"ba", b""] {
-        builder.push(bad, Hash::ZERO).unwrap_err();
+    let mut builder = TrieBuilder::new();
+    builder.push(&of("b"), &val("v")).unwrap();
+    for bad in ["a", "b", "ba", ""] {
+        builder.push(&of(bad), &val("v")).unwrap_err();
     }
-    builder.push(b"c", Hash::ZERO).unwrap();
-    let expected = Trie::from_sorted([(b"b", Hash::ZERO), (b"c", Hash::ZERO)].into_iter()).unwrap();
-    assert_eq!(builder.finish(), expected);
+    builder.push(&of("c"), &val("v")).unwrap();
+    assert_eq!(builder.finish(), of_keys(&[b"b", b"c"]));
+}
+
+#[test]
+fn a_trie_over_rows_is_not_read_without_them() {
+    let mut builder = TrieBuilder::over_rows(2);
+    builder.push_row(&of("a"), vm_core::commitment::leaf_hash(b"a", &value_hash(b"v"))).unwrap();
+    let trie = builder.finish();
+    assert_eq!(trie, of_keys(&[b"a"]));
+    let refused = Err(ReadError::from(ROWS));
+    assert_eq!(trie.get(&of("a")).map(drop), refused);
+    assert_eq!(trie.next(&Key::EMPTY, &Key::EMPTY).map(drop), refused);
+    assert_eq!(trie.update(None, &[put(b"b", "v")]).map(drop), refused);
+    assert_eq!(encode(&trie).map(drop), refused);
+    assert_eq!(of_keys(&[b"a"]).buckets().map(drop), refused);
 }
 
 #[test]
 fn r103_index_root_is_the_trie_over_big_endian_indices() {
     assert_eq!(index_root([]), Hash::ZERO);
-    let hashes: Vec<_> = (0..300u16).map(|i| value_hash(&i.to_be_bytes())).collect();
     let entries: Entries =
-        (0u32..).zip(&hashes).map(|(index, hash)| (index.to_be_bytes().to_vec(), *hash)).collect();
+        (0..300u16).map(|i| (of(u32::from(i).to_be_bytes()), val(i.to_be_bytes()))).collect();
+    let hashes: Vec<_> = entries.values().map(|value| value_hash(value)).collect();
     assert_eq!(index_root(hashes.iter().copied()), model(&entries));
     assert_eq!(
         index_root(hashes.into_iter().take(3)).to_string(),
@@ -375,15 +567,14 @@ fn r103_transactions_root_tells_mints_from_transactions() {
     let context = BlockContext { height: 1, time: 2, proposer: Address::ZERO };
     let mut block = Block { context, mints, transactions: vec![transaction; 2] };
     let hashes = [Hash([8; 32]), Hash([9; 32])];
-    let entries: Entries = [
-        (vec![0, 0, 0, 0, 0], value_hash(&block.mints[0].encode())),
-        (vec![0, 0, 0, 0, 1], value_hash(&block.mints[1].encode())),
-        (vec![0, 0, 0, 0, 2], value_hash(&block.mints[2].encode())),
-        (vec![1, 0, 0, 0, 0], hashes[0]),
-        (vec![1, 0, 0, 0, 1], hashes[1]),
-    ]
-    .into();
-    assert_eq!(transactions_root(&block, &hashes), model(&entries));
+    let entries: [(&[u8], Hash); 5] = [
+        (&[0, 0, 0, 0, 0], value_hash(&block.mints[0].encode())),
+        (&[0, 0, 0, 0, 1], value_hash(&block.mints[1].encode())),
+        (&[0, 0, 0, 0, 2], value_hash(&block.mints[2].encode())),
+        (&[1, 0, 0, 0, 0], hashes[0]),
+        (&[1, 0, 0, 0, 1], hashes[1]),
+    ];
+    assert_eq!(transactions_root(&block, &hashes), model_root(&entries));
     block.mints.clear();
     block.transactions.clear();
     assert_eq!(transactions_root(&block, &[]), Hash::ZERO);

@@ -4,114 +4,148 @@
 //! only: a deletion that comes first replaces its fork by the sibling, which may be opaque, and a put that belongs
 //! there would walk into it.
 //!
-//! First every key descends the trie as it is, which finds what is present and where each new key leaves. Then one
-//! in-order walk hands the assembler untouched subtries, kept leaves and new leaves from left to right, with the bits
-//! between them; it never looks at the sibling of a deleted leaf. Both steps have explicit stacks or none.
+//! First every key descends the trie as it is, which finds what is present and where each new key leaves; a bucket of
+//! rows is read here, and becomes what it will be. Then one in-order walk hands the assembler untouched subtries and
+//! changed ones from left to right, with the bits between them; it never looks at the sibling of a deleted leaf. Both
+//! steps have explicit stacks or none.
 
-use alloc::sync::Arc;
 use alloc::vec::Vec;
-use vm_core::Hash;
+use core::iter::Peekable;
+use vm_core::commitment::{bit_at, first_difference, leaf_hash};
+use vm_core::{Key, value_hash};
 
-use super::build::Assembler;
-use super::node::{Node, bit_at, first_difference};
-use super::{KEY_BYTES_MAX, Trie};
-use crate::{NodeFailure, ReadError};
+use super::build::{Assembler, LeafAssembler};
+use super::node::{Link, Node};
+use super::{Found, ROWS, Trie};
+use crate::{LeafRow, NodeFailure, ReadError, Region, Value, View};
 
-/// A change that changes something.
-#[derive(Clone, Copy, Debug)]
+const PREFIX: NodeFailure = NodeFailure::Invariant("no trie key is a prefix of another");
+
+/// A change that changes something: of one leaf, or of a bucket of rows.
 struct Change<'a> {
-    key: &'a [u8],
+    /// The leaf's key, or one of the bucket's.
+    key: &'a Key,
     /// Where the key leaves the trie; `None` if it is in it.
     leaves_at: Option<u16>,
-    /// The value hash to be; `None` deletes.
-    value_hash: Option<Hash>,
+    /// What stands there afterwards, if anything.
+    becomes: Option<Link>,
 }
 
 impl Change<'_> {
     /// Whether the key leaves above `bit`, on `side` of what is there.
     fn leaves_above(&self, bit: u16, side: bool) -> bool {
-        self.leaves_at.is_some_and(|at| at < bit && bit_at(self.key, at) == side)
+        self.leaves_at.is_some_and(|at| at < bit && bit_at(self.key.as_bytes(), at) == side)
     }
 }
 
 /// What is still to be done, the next step last.
-#[derive(Debug)]
 enum Step<'a> {
     /// Apply these changes to this subtrie. Each key agrees with it in all bits down to its parent's.
-    Visit(&'a Arc<Node>, &'a [Change<'a>]),
+    Visit(&'a Link, &'a mut [Change<'a>]),
     /// Left and right of here differ at this bit first.
     DifferAt(u16),
     /// Add these keys, which leave the subtrie before them on its right.
-    After(&'a [Change<'a>]),
+    After(&'a mut [Change<'a>]),
 }
 
 impl Trie {
-    /// The trie after `changes`, of which each names another key, in any order; `None` deletes.
+    /// The trie after `changes`, of which each names another key, ascending; `None` deletes. Deletes of absent keys
+    /// change nothing.
     ///
-    /// Deletes of absent keys change nothing. The result does not depend on the order of `changes`.
+    /// `rows` is the view whose rows this trie is over; none for a trie that holds its entries itself.
     ///
     /// # Errors
     ///
-    /// [`ReadError::WitnessIncomplete`] if a key's descent meets an opaque node; [`NodeFailure::Invariant`] for a key
-    /// named twice, a key that is empty or too long, and a put of a key that is a prefix of another or continues one.
-    pub fn update<K: AsRef<[u8]>>(&self, changes: &[(K, Option<Hash>)]) -> Result<Self, ReadError> {
-        let mut sorted: Vec<(&[u8], Option<Hash>)> =
-            changes.iter().map(|(key, value_hash)| (key.as_ref(), *value_hash)).collect();
-        // Change sets come sorted; the sort then is one pass. Keys are different, so that stability is moot.
-        sorted.sort_by(|a, b| a.0.cmp(b.0));
-        if sorted.iter().zip(sorted.iter().skip(1)).any(|(a, b)| a.0 == b.0) {
-            return Err(NodeFailure::Invariant("a batch of trie changes names each key once").into());
+    /// [`ReadError::WitnessIncomplete`] if a key's descent meets an opaque node; [`ReadError::Failure`] if rows can't
+    /// be read, for changes that do not ascend, for an empty key, and for a put of a key that is a prefix of another
+    /// or continues one.
+    pub fn update(
+        &self,
+        rows: Option<&dyn View>,
+        changes: &[(Key, Option<Value>)],
+    ) -> Result<Self, ReadError> {
+        if !changes.is_sorted_by(|(a, _), (b, _)| a < b) {
+            return Err(
+                NodeFailure::Invariant("a batch of trie changes names each key once, ascending").into()
+            );
         }
-        let changes = self.locate(&sorted)?;
+        let mut changes = self.locate(rows, changes)?;
         if changes.is_empty() {
             return Ok(self.clone());
         }
-        self.apply(&changes)
+        self.apply(&mut changes)
     }
 
-    /// Finds where each key is or leaves, and drops what changes nothing.
-    fn locate<'a>(&self, sorted: &[(&'a [u8], Option<Hash>)]) -> Result<Vec<Change<'a>>, ReadError> {
-        const PREFIX: NodeFailure = NodeFailure::Invariant("no trie key is a prefix of another");
-        let mut changes: Vec<Change<'a>> = Vec::with_capacity(sorted.len());
-        let mut last_put: Option<&[u8]> = None;
-        for &(key, value_hash) in sorted {
-            if key.is_empty() || key.len() > KEY_BYTES_MAX {
+    /// Finds where each key is or leaves, reads and changes the buckets of rows, and drops what changes nothing.
+    fn locate<'a>(
+        &self,
+        rows: Option<&dyn View>,
+        changes: &'a [(Key, Option<Value>)],
+    ) -> Result<Vec<Change<'a>>, ReadError> {
+        let mut located: Vec<Change<'a>> = Vec::with_capacity(changes.len());
+        let mut last_put: Option<&Key> = None;
+        let mut rest = changes.iter().peekable();
+        while let Some(change) = rest.next() {
+            let (key, value) = change;
+            if key.as_bytes().is_empty() {
                 return Err(NodeFailure::Invariant("a trie key has 1 to 81 bytes").into());
             }
-            let found = self.descend(key)?;
-            let present = found.filter(|(found, _)| *found == key).map(|(_, value_hash)| value_hash);
-            if present == value_hash {
-                continue;
-            }
-            let leaves_at = match found {
-                // The trie is empty; any bit will do, since there is nothing for it to be compared with.
-                None => Some(0),
-                Some(_) if present.is_some() => None,
-                Some((found, _)) => Some(first_difference(found, key).ok_or(PREFIX)?),
-            };
-            if value_hash.is_some() {
+            if value.is_some() {
                 // A prefix sorts before what continues it with nothing but other continuations between.
-                if last_put.is_some_and(|last| key.starts_with(last)) {
+                if last_put.is_some_and(|last| key.as_bytes().starts_with(last.as_bytes())) {
                     return Err(PREFIX.into());
                 }
                 last_put = Some(key);
             }
-            changes.push(Change { key, leaves_at, value_hash });
+            let leaves_at = match self.descend(key)? {
+                // Any bit will do, since there is nothing for it to be compared with.
+                Found::Empty => Some(0),
+                Found::Leaf(leaf) if leaf.key == *key => None,
+                Found::Leaf(_) if value.is_none() => continue,
+                Found::Leaf(leaf) => {
+                    Some(first_difference(leaf.key.as_bytes(), key.as_bytes()).ok_or(PREFIX)?)
+                }
+                Found::Rows(bits) => {
+                    let view = rows.ok_or(ROWS)?;
+                    let region = Region::new(key, bits);
+                    let bucket = view.leaves(&region)?;
+                    if bucket.is_empty() {
+                        if value.is_none() {
+                            continue;
+                        }
+                        // The bucket that the descent led to begins otherwise: the key leaves above it.
+                        Some(leaves_rows_at(view, key)?)
+                    } else {
+                        let becomes = merge(self.bucket, bucket, change, &mut rest, &region)?;
+                        located.push(Change { key, leaves_at: None, becomes });
+                        continue;
+                    }
+                }
+            };
+            let becomes = value.as_ref().map(|value| self.leaf(key, value));
+            if becomes.is_some() || leaves_at.is_none() {
+                located.push(Change { key, leaves_at, becomes });
+            }
         }
-        Ok(changes)
+        Ok(located)
     }
 
-    fn apply(&self, changes: &[Change<'_>]) -> Result<Self, ReadError> {
-        let mut out = Assembler::new();
-        let Some(root) = &self.root else {
-            push_leaves(&mut out, changes);
-            return Ok(out.finish());
-        };
-        let mut steps = alloc::vec![Step::Visit(root, changes)];
+    /// An entry as this trie keeps it.
+    fn leaf(&self, key: &Key, value: &Value) -> Link {
+        if self.bucket == 0 { Link::entry(key, value) } else { row(key, value) }
+    }
+
+    fn apply<'a>(&'a self, changes: &'a mut [Change<'a>]) -> Result<Self, ReadError> {
+        let mut out = Assembler::new(self.bucket);
+        let mut steps = Vec::new();
+        match &self.root {
+            Some(root) => steps.push(Step::Visit(root, changes)),
+            None => push_leaves(&mut out, changes),
+        }
         while let Some(step) = steps.pop() {
             match step {
-                Step::Visit(node, []) => out.push(Arc::clone(node)),
-                Step::Visit(node, changes) => visit(node, changes, &mut steps, &mut out)?,
+                Step::Visit(link, []) => out.push(link.clone()),
+                Step::Visit(link, changes) => visit(link, changes, &mut steps, &mut out)?,
                 Step::DifferAt(bit) => out.differ_at(bit),
                 Step::After(changes) => {
                     if let Some(bit) = changes.first().and_then(|change| change.leaves_at) {
@@ -121,56 +155,111 @@ impl Trie {
                 }
             }
         }
-        Ok(out.finish())
+        Ok(Self { root: out.finish(), bucket: self.bucket })
     }
 }
 
 /// Splits `changes` into those before, in and after the subtrie, hands on the first and leaves the rest as steps.
 fn visit<'a>(
-    node: &'a Arc<Node>,
-    changes: &'a [Change<'a>],
+    link: &'a Link,
+    changes: &'a mut [Change<'a>],
     steps: &mut Vec<Step<'a>>,
     out: &mut Assembler,
 ) -> Result<(), ReadError> {
-    let end = match &**node {
-        Node::Inner { bit, .. } => *bit,
-        Node::Leaf { .. } => u16::MAX,
+    let end = match &link.node {
+        Node::Inner(inner) => inner.bit,
+        Node::Leaf(_) | Node::Rows(_) => u16::MAX,
         // Unreachable after `locate`, which descended the same way.
-        Node::Opaque(_) => return Err(ReadError::WitnessIncomplete),
+        Node::Opaque => return Err(ReadError::WitnessIncomplete),
     };
     // All keys agree with the subtrie down to its parent, so those that leave it at a 0 bit sort before it, at a 1
     // bit after it: three contiguous parts.
-    let (before, rest) = changes.split_at(changes.partition_point(|change| change.leaves_above(end, false)));
-    let (inside, after) = rest.split_at(rest.partition_point(|change| !change.leaves_above(end, true)));
+    let before = changes.partition_point(|change| change.leaves_above(end, false));
+    let (before, rest) = changes.split_at_mut(before);
+    let inside = rest.partition_point(|change| !change.leaves_above(end, true));
+    let (inside, after) = rest.split_at_mut(inside);
+    let last_before = before.last().and_then(|change| change.leaves_at);
     push_leaves(out, before);
-    if let Some(bit) = before.last().and_then(|change| change.leaves_at) {
+    if let Some(bit) = last_before {
         out.differ_at(bit);
     }
-    steps.push(Step::After(after));
-    match &**node {
-        Node::Inner { bit, left, right, .. } => {
-            let (zeros, ones) = inside.split_at(inside.partition_point(|change| !bit_at(change.key, *bit)));
-            steps.extend([Step::Visit(right, ones), Step::DifferAt(*bit), Step::Visit(left, zeros)]);
+    if !after.is_empty() {
+        steps.push(Step::After(after));
+    }
+    match &link.node {
+        Node::Inner(inner) => {
+            let ones = inside.partition_point(|change| !bit_at(change.key.as_bytes(), inner.bit));
+            let (zeros, ones) = inside.split_at_mut(ones);
+            steps.push(Step::Visit(&inner.right, ones));
+            steps.push(Step::DifferAt(inner.bit));
+            steps.push(Step::Visit(&inner.left, zeros));
         }
-        Node::Leaf { .. } => match inside {
-            [] => out.push(Arc::clone(node)),
-            // The leaf's own key. A deleted leaf gives no item, and the bits on either side of it combine.
-            found => push_leaves(out, found),
-        },
-        Node::Opaque(_) => return Err(ReadError::WitnessIncomplete),
+        Node::Leaf(_) | Node::Rows(_) if inside.is_empty() => out.push(link.clone()),
+        // The leaf's own key, or the bucket's. A deleted one gives no item, and the bits on either side combine.
+        Node::Leaf(_) | Node::Rows(_) => push_leaves(out, inside),
+        Node::Opaque => return Err(ReadError::WitnessIncomplete),
     }
     Ok(())
 }
 
-/// Hands on the leaves of neighbouring `changes`, with the bits between them.
-fn push_leaves(out: &mut Assembler, changes: &[Change<'_>]) {
-    let mut last: Option<&[u8]> = None;
+/// Hands on what neighbouring `changes` leave, with the bits between them.
+fn push_leaves(out: &mut Assembler, changes: &mut [Change<'_>]) {
+    let mut last: Option<&Key> = None;
     for change in changes {
-        let Some(value_hash) = change.value_hash else { continue };
-        if let Some(bit) = last.and_then(|last| first_difference(last, change.key)) {
+        let Some(link) = change.becomes.take() else { continue };
+        if let Some(bit) = last.and_then(|last| first_difference(last.as_bytes(), change.key.as_bytes())) {
             out.differ_at(bit);
         }
-        out.push(Node::leaf(change.key, value_hash));
+        out.push(link);
         last = Some(change.key);
     }
+}
+
+fn row(key: &Key, value: &Value) -> Link {
+    Link::row(leaf_hash(key.as_bytes(), &value_hash(value)))
+}
+
+/// The bit at which `key` leaves a state in whose rows it is not: the nearest rows share most with it.
+fn leaves_rows_at(view: &dyn View, key: &Key) -> Result<u16, ReadError> {
+    let nearest = nearest_row(view, key)?.ok_or(NodeFailure::Invariant("a trie's bucket has rows"))?;
+    Ok(first_difference(nearest.as_bytes(), key.as_bytes()).ok_or(PREFIX)?)
+}
+
+/// Of the rows on either side of `key`, which is none, the one that shares more first bits with it.
+pub(super) fn nearest_row(view: &dyn View, key: &Key) -> Result<Option<Key>, ReadError> {
+    let before = view.before(key)?;
+    let after = view.next(&Key::EMPTY, key)?.map(|(key, _)| key);
+    let shared = |other: &Key| first_difference(other.as_bytes(), key.as_bytes()).unwrap_or(u16::MAX);
+    Ok(before.into_iter().chain(after).max_by_key(shared))
+}
+
+/// What the rows of `region` become by `first` and those of `rest` that belong to it, which are taken.
+fn merge<'a>(
+    bucket: u32,
+    rows: Vec<LeafRow>,
+    first: &'a (Key, Option<Value>),
+    rest: &mut Peekable<impl Iterator<Item = &'a (Key, Option<Value>)>>,
+    region: &Region,
+) -> Result<Option<Link>, ReadError> {
+    let mut out = LeafAssembler::new(bucket);
+    let mut push = |key: &Key, link: Link| {
+        out.push(key, link)
+            .map_err(|_| NodeFailure::Invariant("rows and changes ascend, and no key is a prefix"))
+    };
+    let mut rows = rows.into_iter().peekable();
+    let mut change = Some(first);
+    while let Some((key, value)) = change {
+        while let Some(before) = rows.next_if(|row| row.key < *key) {
+            push(&before.key, Link::row(before.leaf))?;
+        }
+        rows.next_if(|row| row.key == *key);
+        if let Some(value) = value {
+            push(key, row(key, value))?;
+        }
+        change = rest.next_if(|(key, _)| region.contains(key));
+    }
+    for row in rows {
+        push(&row.key, Link::row(row.leaf))?;
+    }
+    Ok(out.finish())
 }

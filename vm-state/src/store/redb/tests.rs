@@ -11,11 +11,14 @@ use std::io::{self, BufRead, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
-use vm_core::{Address, Hash, Header, Key, Params, value_hash};
+use vm_core::{Address, Hash, Header, Key, Params};
 
-use super::tables::{ENTRIES, HEADERS, META, META_FORMAT, META_HEAD};
+use super::tables::{
+    ENTRIES, FORMAT_VERSION, META, META_FORMAT, META_HEAD, META_OLDEST, META_TRIE, TRIE, UNDO, VALUES,
+    header_row,
+};
 use super::*;
-use crate::Genesis;
+use crate::{Genesis, Value, next_trie};
 
 fn genesis() -> Genesis {
     Genesis::new(&Params::default(), 0, &[(Address([1; 32]), 5)]).unwrap()
@@ -34,14 +37,15 @@ fn scratch() -> (TempDir, PathBuf) {
 /// A block on the store's head that writes one contract entry, of a value that needs pages of its own.
 fn block(store: &RedbStore, byte: u8) -> BlockCommit {
     let (key, value) = (Key::contract(&Address([byte; 32])), Value::from_elem(byte, 9_000));
-    let trie = store.trie.update(&[(key, Some(value_hash(&value)))]).unwrap();
+    let changes = vec![(key, Some(value))];
+    let trie = next_trie(&*store.view().unwrap(), &changes).unwrap();
     let header = Header {
         parent: store.header.hash(),
         height: store.header.height.saturating_add(1),
         state_root: trie.root(),
         ..store.header.clone()
     };
-    BlockCommit { header, changes: vec![(key, Some(value))], trie, receipts: Vec::new() }
+    BlockCommit { header, changes, trie, receipts: Vec::new() }
 }
 
 /// A closed store of three blocks.
@@ -53,6 +57,12 @@ fn closed(path: &Path) {
     }
 }
 
+/// A closed store of three blocks whose trie is written down, so that opening reads no rows.
+fn tidied(path: &Path) {
+    closed(path);
+    RedbStore::open(path, &params()).unwrap().prune(0).unwrap();
+}
+
 /// Changes a closed store's tables behind its back.
 fn tamper(path: &Path, change: impl FnOnce(&::redb::WriteTransaction)) {
     let database = Database::open(path).unwrap();
@@ -61,9 +71,17 @@ fn tamper(path: &Path, change: impl FnOnce(&::redb::WriteTransaction)) {
     transaction.commit().unwrap();
 }
 
-/// Asserts that the text says where and what to do, and gives the error.
+fn full() -> StoreOptions {
+    StoreOptions { check: Check::Full, ..StoreOptions::default() }
+}
+
 fn refused(path: &Path) -> OpenError {
-    let error = RedbStore::open(path, &params()).unwrap_err();
+    refused_with(path, StoreOptions::default())
+}
+
+/// Asserts that the text says where and what to do, and gives the error.
+fn refused_with(path: &Path, options: StoreOptions) -> OpenError {
+    let error = RedbStore::open_with(path, &params(), options).unwrap_err();
     let text = error.to_string();
     assert!(text.starts_with(&path.display().to_string()), "{text}");
     assert!(text.contains(';') || matches!(error, OpenError::Failure { .. }), "{text}");
@@ -124,8 +142,10 @@ fn opening_a_store_of_another_format_version_is_refused() {
         });
         refused(&path)
     };
-    assert_eq!(set(&[2, 0, 0, 0]), OpenError::FormatVersion { at: at(&path), expected: 1, found: 2 });
-    assert_eq!(set(&[1]), OpenError::OtherProgram { at: at(&path) });
+    let other = |found| OpenError::FormatVersion { at: at(&path), expected: FORMAT_VERSION, found };
+    assert_eq!(set(&[1, 0, 0, 0]), other(1));
+    assert_eq!(set(&[3, 0, 0, 0]), other(3));
+    assert_eq!(set(&[2]), OpenError::OtherProgram { at: at(&path) });
 }
 
 #[test]
@@ -194,41 +214,75 @@ fn holder() {
     io::stdin().read_to_end(&mut Vec::new()).unwrap();
 }
 
+type Tamper<'a> = &'a dyn Fn(&::redb::WriteTransaction);
+
+/// What opening says of a closed store that was changed so.
+fn damaged(change: Tamper<'_>, options: StoreOptions) -> OpenError {
+    let (_directory, path) = scratch();
+    if options.check == Check::Full {
+        tidied(&path)
+    } else {
+        closed(&path)
+    }
+    tamper(&path, change);
+    refused_with(&path, options)
+}
+
+fn assert_damaged(error: &OpenError, text: &str) {
+    assert!(matches!(error, OpenError::Damaged { cause, .. } if cause.contains(text)), "{text}: {error}");
+}
+
+/// The key of the contract that [`block`] number `byte` writes, whose value stands apart.
+fn contract(byte: u8) -> Key {
+    Key::contract(&Address([byte; 32]))
+}
+
 #[test]
 fn tables_that_contradict_each_other_are_named() {
-    type Tamper<'a> = &'a dyn Fn(&::redb::WriteTransaction);
-    let damaged = |change: Tamper<'_>| {
-        let (_directory, path) = scratch();
-        closed(&path);
-        tamper(&path, change);
-        refused(&path)
-    };
-    let cases: [(&str, Tamper<'_>); 9] = [
+    let cases: [(&str, Tamper<'_>); 16] = [
         ("no head", &|t| drop(t.open_table(META).unwrap().remove(META_HEAD).unwrap())),
+        ("no trie", &|t| drop(t.open_table(META).unwrap().remove(META_TRIE).unwrap())),
+        ("no oldest", &|t| drop(t.open_table(META).unwrap().remove(META_OLDEST).unwrap())),
+        ("a block after the head", &|t| {
+            t.open_table(META).unwrap().insert(META_OLDEST, 4u64.to_le_bytes().as_slice()).unwrap();
+        }),
         ("no parameters hash", &|t| {
             t.open_table(META).unwrap().insert("params", [1, 2].as_slice()).unwrap();
         }),
         ("header is missing", &|t| {
             t.open_table(META).unwrap().insert(META_HEAD, 9u64.to_le_bytes().as_slice()).unwrap();
         }),
+        ("a block after the head", &|t| {
+            t.open_table(META).unwrap().insert(META_TRIE, 4u64.to_le_bytes().as_slice()).unwrap();
+        }),
         ("another height", &|t| {
             let mut headers = t.open_table(HEADERS).unwrap();
             let other = headers.get(2).unwrap().unwrap().value().to_vec();
             headers.insert(3, other.as_slice()).unwrap();
         }),
-        ("not an encoding", &|t| {
+        ("header is none", &|t| {
             t.open_table(HEADERS).unwrap().insert(3, [1].as_slice()).unwrap();
+        }),
+        ("header is none", &|t| {
+            let mut headers = t.open_table(HEADERS).unwrap();
+            let mut changed = headers.get(3).unwrap().unwrap().value().to_vec();
+            *changed.last_mut().unwrap() ^= 1;
+            headers.insert(3, changed.as_slice()).unwrap();
         }),
         ("parameters are not the store's", &|t| {
             let header = Header {
                 height: 3,
                 ..Genesis::new(&Params::default_for("x"), 0, &[]).unwrap().header().clone()
             };
-            t.open_table(HEADERS).unwrap().insert(3, header.encode().as_slice()).unwrap();
+            t.open_table(HEADERS).unwrap().insert(3, header_row(&header).as_slice()).unwrap();
         }),
-        ("no entry key", &|t| {
-            t.open_table(ENTRIES).unwrap().insert(b"zzz".as_slice(), b"".as_slice()).unwrap();
+        ("a row of the trie is none", &|t| {
+            t.open_table(TRIE).unwrap().insert(0, [1].as_slice()).unwrap();
         }),
+        ("a bucket of 0 entries", &|t| {
+            t.open_table(TRIE).unwrap().insert(0, [0; 35].as_slice()).unwrap();
+        }),
+        ("an undo row is missing", &|t| drop(t.open_table(UNDO).unwrap().remove(2).unwrap())),
         ("does not exist", &|t| {
             t.delete_table(ENTRIES).unwrap();
         }),
@@ -237,29 +291,71 @@ fn tables_that_contradict_each_other_are_named() {
         }),
     ];
     for (text, change) in cases {
-        let error = damaged(change);
-        assert!(
-            matches!(&error, OpenError::Damaged { cause, .. } if cause.contains(text)),
-            "{text}: {error}"
-        );
+        assert_damaged(&damaged(change, StoreOptions::default()), text);
     }
 }
 
 #[test]
-fn r82_entries_that_are_not_the_heads_are_refused_with_both_roots() {
+fn a_full_check_names_rows_that_are_damaged() {
+    let cases: [(&str, Tamper<'_>); 4] = [
+        ("no entry key", &|t| {
+            t.open_table(ENTRIES).unwrap().insert(b"zzz".as_slice(), b"".as_slice()).unwrap();
+        }),
+        ("an entry's row is none", &|t| {
+            t.open_table(ENTRIES).unwrap().insert(contract(1).as_bytes(), [1; 33].as_slice()).unwrap();
+        }),
+        ("an entry's value is missing", &|t| {
+            t.open_table(VALUES).unwrap().remove(contract(1).as_bytes()).unwrap();
+        }),
+        ("not the one that was written", &|t| {
+            t.open_table(VALUES).unwrap().insert(contract(1).as_bytes(), [1].as_slice()).unwrap();
+        }),
+    ];
+    for (text, change) in cases {
+        assert_damaged(&damaged(change, full()), text);
+    }
+}
+
+#[test]
+fn a_quick_check_leaves_a_damaged_row_to_the_read_that_meets_it() {
     let (_directory, path) = scratch();
-    closed(&path);
-    let expected = RedbStore::open(&path, &params()).unwrap().header.state_root;
+    tidied(&path);
     tamper(&path, |transaction| {
-        let key = Key::contract(&Address([1; 32]));
-        transaction.open_table(ENTRIES).unwrap().remove(key.as_bytes()).unwrap();
+        let mut entries = transaction.open_table(ENTRIES).unwrap();
+        entries.insert(contract(0).as_bytes(), [1; 33].as_slice()).unwrap();
+        transaction.open_table(VALUES).unwrap().remove(contract(1).as_bytes()).unwrap();
     });
-    let error = refused(&path);
-    let OpenError::RootMismatch { height: 3, expected: named, found, .. } = error else { panic!("{error}") };
-    assert_eq!(named, expected);
-    assert!(
-        error.to_string().contains(&found.to_string()) && error.to_string().contains(&expected.to_string())
-    );
+    let store = RedbStore::open(&path, &params()).unwrap();
+    let view = store.view().unwrap();
+    for byte in [0, 1] {
+        let read = view.get(&contract(byte));
+        assert!(
+            matches!(read, Err(ReadError::Failure(NodeFailure::Storage { action: "read an entry", .. }))),
+            "{byte}: {read:?}"
+        );
+        assert!(view.next(&contract(byte), &contract(byte)).is_err());
+    }
+    assert!(view.get(&contract(2)).unwrap().is_some());
+}
+
+#[test]
+fn r82_entries_that_are_not_the_heads_are_refused_with_both_roots() {
+    let remove: Tamper<'_> = &|transaction| {
+        transaction.open_table(ENTRIES).unwrap().remove(contract(1).as_bytes()).unwrap();
+    };
+    let header: Tamper<'_> = &|transaction| {
+        let mut headers = transaction.open_table(HEADERS).unwrap();
+        let head = headers.get(3).unwrap().unwrap().value().to_vec();
+        let other = Header { state_root: Hash([1; 32]), ..read_header_row(&head).unwrap() };
+        headers.insert(3, header_row(&other).as_slice()).unwrap();
+    };
+    for (change, options) in [(remove, full()), (header, StoreOptions::default())] {
+        let error = damaged(change, options);
+        let OpenError::RootMismatch { height: 3, expected, found, .. } = error else { panic!("{error}") };
+        assert_ne!(expected, found);
+        let text = error.to_string();
+        assert!(text.contains(&found.to_string()) && text.contains(&expected.to_string()), "{text}");
+    }
 }
 
 #[test]

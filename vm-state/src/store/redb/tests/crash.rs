@@ -4,6 +4,7 @@ use ::redb::StorageBackend;
 use alloc::format;
 use alloc::vec;
 use std::sync::Mutex;
+use vm_core::value_hash;
 
 use super::*;
 
@@ -125,7 +126,7 @@ fn r82_a_write_that_fails_anywhere_leaves_the_parent_or_the_block_and_a_store_th
     let mut headers = Vec::new();
     for allowed in 0.. {
         let disk = Disk::default();
-        let mut store = RedbStore::create_on(disk.clone(), &genesis()).unwrap();
+        let mut store = RedbStore::create_on(disk.clone(), &genesis(), StoreOptions::default()).unwrap();
         let first = block(&store, 1);
         store.commit(&first).unwrap();
         let second = block(&store, 2);
@@ -146,7 +147,7 @@ fn r82_a_write_that_fails_anywhere_leaves_the_parent_or_the_block_and_a_store_th
         let survivors = disk.survivors();
         drop(store);
         for bytes in survivors {
-            let store = RedbStore::open_on(Disk::of(bytes), &params()).unwrap();
+            let store = RedbStore::open_on(Disk::of(bytes), &params(), StoreOptions::default()).unwrap();
             let is_parent = store.header == first.header && !done;
             assert!(is_parent || store.header == second.header, "after {allowed} calls");
             headers.push(store.header.height);
@@ -164,12 +165,12 @@ fn r82_a_creation_that_fails_anywhere_leaves_what_is_refused_or_whole() {
     for allowed in 0.. {
         let disk = Disk::default();
         disk.allow(allowed);
-        let created = RedbStore::create_on(disk.clone(), &genesis());
+        let created = RedbStore::create_on(disk.clone(), &genesis(), StoreOptions::default());
         let done = created.is_ok();
         let survivors = disk.survivors();
         drop(created);
         for bytes in survivors {
-            match RedbStore::open_on(Disk::of(bytes), &params()) {
+            match RedbStore::open_on(Disk::of(bytes), &params(), StoreOptions::default()) {
                 Ok(store) => assert_eq!(store.header, *genesis().header()),
                 Err(error) => {
                     use OpenError::{Damaged, Empty, NotAStore, Unfinished};
@@ -189,7 +190,7 @@ fn r82_a_creation_that_fails_anywhere_leaves_what_is_refused_or_whole() {
 /// The bytes of a closed store, and its head.
 fn closed_bytes() -> (Vec<u8>, Header) {
     let disk = Disk::default();
-    let mut store = RedbStore::create_on(disk.clone(), &genesis()).unwrap();
+    let mut store = RedbStore::create_on(disk.clone(), &genesis(), StoreOptions::default()).unwrap();
     for byte in 0..3 {
         let block = block(&store, byte);
         store.commit(&block).unwrap();
@@ -201,7 +202,7 @@ fn closed_bytes() -> (Vec<u8>, Header) {
 
 /// Opens a hostile file: an error, or a store that is sound and can be read.
 fn survives(bytes: Vec<u8>, heads: &[Header], what: &str) {
-    match RedbStore::open_on(Disk::of(bytes), &params()) {
+    match RedbStore::open_on(Disk::of(bytes), &params(), StoreOptions::default()) {
         Ok(store) => {
             assert!(heads.contains(&store.header), "{what}");
             let view = store.view().unwrap();
