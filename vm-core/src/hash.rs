@@ -36,6 +36,8 @@ pub enum Domain {
     Value,
     /// A leaf of the trie.
     Leaf,
+    /// A file of a snapshot.
+    SnapshotFile,
     /// An account named by a text, in tests, scenarios and the local chain.
     NamedAccount,
 }
@@ -58,6 +60,7 @@ impl Domain {
             Self::FieldKey => b"vm/1/field-key",
             Self::Value => b"vm/1/value",
             Self::Leaf => b"vm/1/leaf",
+            Self::SnapshotFile => b"vm/1/snapshot-file",
             Self::NamedAccount => b"vm/1/named-account",
         };
         assert!(name.len() <= 32, "a domain's name fits a blake3 key");

@@ -23,6 +23,7 @@ mod genesis;
 mod journal;
 mod objects;
 mod proof;
+mod snapshot;
 mod store;
 mod trie;
 mod view;
@@ -35,8 +36,11 @@ pub use objects::StateReader;
 pub use proof::{
     DecodeError, EventProof, ProofError, ProofRequest, ReceiptProof, prove, verify, verify_walk,
 };
+pub use snapshot::{Chunk, ChunkError, chunk, verify_chunk};
+#[cfg(feature = "std")]
+pub use snapshot::{Progress, Snapshot, SnapshotError};
 #[cfg(feature = "redb")]
-pub use store::{Check, OpenError, RedbStore, StoreOptions};
+pub use store::{Check, ImportError, OpenError, RedbStore, StoreOptions};
 pub use store::{CommitError, MemoryStore, Retention, RollbackError, Store};
 pub use trie::{Bucket, BucketsError, Trie, TrieBuilder, TrieError};
 pub use view::{BlockCommit, ChangeSet, LeafRow, Overlay, Region, TrieView, Value, View, next_trie};

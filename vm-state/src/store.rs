@@ -22,7 +22,7 @@ use vm_core::{Hash, Header, Key, Receipt};
 
 pub use self::memory::MemoryStore;
 #[cfg(feature = "redb")]
-pub use self::redb::{Check, OpenError, RedbStore, StoreOptions};
+pub use self::redb::{Check, ImportError, OpenError, RedbStore, StoreOptions};
 
 use crate::{BlockCommit, NodeFailure, Trie, View};
 

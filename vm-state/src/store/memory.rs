@@ -7,6 +7,8 @@ use vm_core::{Header, Receipt};
 
 use super::{CommitError, Retention, RollbackError, Store, check, check_rollback};
 use crate::{BlockCommit, Genesis, NodeFailure, TrieView, View};
+#[cfg(feature = "std")]
+use crate::{Progress, Snapshot, SnapshotError, TrieBuilder};
 
 /// A chain in memory. Nothing is durable. Tries share what they have in common, so that a retained state costs what
 /// its block changed.
@@ -16,7 +18,8 @@ pub struct MemoryStore {
     retention: Retention,
     /// The retained states below the head, by height.
     states: BTreeMap<u64, Arc<TrieView>>,
-    blocks: BTreeMap<u64, (Header, Vec<Receipt>)>,
+    /// Headers and receipts by height; a snapshot's block comes without receipts.
+    blocks: BTreeMap<u64, (Header, Option<Vec<Receipt>>)>,
 }
 
 impl MemoryStore {
@@ -29,12 +32,40 @@ impl MemoryStore {
     /// The chain that begins with `genesis`.
     #[must_use]
     pub fn with(genesis: &Genesis, retention: Retention) -> Self {
-        Self {
-            head: Arc::new(genesis.view()),
-            retention,
-            states: BTreeMap::new(),
-            blocks: BTreeMap::from([(0, (genesis.header().clone(), Vec::new()))]),
+        Self::from_state(genesis.view(), Some(Vec::new()), retention)
+    }
+
+    fn from_state(state: TrieView, receipts: Option<Vec<Receipt>>, retention: Retention) -> Self {
+        let header = state.header().clone();
+        let blocks = BTreeMap::from([(header.height, (header, receipts))]);
+        Self { head: Arc::new(state), retention, states: BTreeMap::new(), blocks }
+    }
+
+    /// A store that begins with the state of `snapshot`; tells `progress` after each chunk.
+    ///
+    /// It has one state, no receipts, and one header: that of the snapshot's block.
+    ///
+    /// # Errors
+    ///
+    /// [`SnapshotError`].
+    #[cfg(feature = "std")]
+    pub fn import(
+        snapshot: &Snapshot,
+        retention: Retention,
+        mut progress: impl FnMut(Progress),
+    ) -> Result<Self, SnapshotError> {
+        let mut builder = TrieBuilder::new();
+        let of = snapshot.chunk_count();
+        for index in 0..of {
+            for (key, value) in snapshot.chunk(index)?.entries {
+                // Within a chunk its proof says so, between two the first one's end.
+                builder.push(&key, &value).map_err(|_| snapshot.broken("entries ascend"))?;
+            }
+            progress(Progress { done: index.saturating_add(1), of: Some(of) });
         }
+        let state = TrieView::new(snapshot.header().clone(), builder.finish());
+        let state = state.ok_or_else(|| snapshot.broken("all chunks of a root have that root together"))?;
+        Ok(Self::from_state(state, None, retention))
     }
 }
 
@@ -69,7 +100,7 @@ impl Store for MemoryStore {
         self.states.insert(parent.header().height, parent);
         let height = block.header.height;
         self.states = self.states.split_off(&self.retention.oldest(height));
-        self.blocks.insert(height, (block.header.clone(), block.receipts.clone()));
+        self.blocks.insert(height, (block.header.clone(), Some(block.receipts.clone())));
         Ok(())
     }
 
@@ -91,7 +122,7 @@ impl Store for MemoryStore {
     }
 
     fn receipts(&self, height: u64) -> Result<Option<Vec<Receipt>>, NodeFailure> {
-        Ok(self.blocks.get(&height).map(|(_, receipts)| receipts.clone()))
+        Ok(self.blocks.get(&height).and_then(|(_, receipts)| receipts.clone()))
     }
 
     fn header_at(&self, height: u64) -> Result<Option<Header>, NodeFailure> {

@@ -15,6 +15,7 @@
 
 mod error;
 mod guard;
+mod import;
 mod open;
 mod past;
 mod tables;
@@ -32,6 +33,7 @@ use vm_core::{Header, Receipt};
 
 pub use self::error::OpenError;
 use self::guard::{Guarded, guarded};
+pub use self::import::ImportError;
 use self::tables::{HEADERS, RECEIPTS, read_header_row};
 use self::view::RedbView;
 use super::{CommitError, Retention, RollbackError, Store, check, check_rollback};

@@ -324,18 +324,26 @@ impl<'b> Decoder<'b> {
     }
 }
 
+/// What stands in a place of a trie: an entry's key, with its value where that is shown; `None` for what is hidden.
+pub(crate) type Place<'t> = Option<(&'t Key, Option<&'t Value>)>;
+
 impl Trie {
-    /// The leaves that are shown, ascending, each with its value where that is shown.
-    pub(crate) fn shown(&self) -> Vec<(Key, bool)> {
-        let mut shown = Vec::new();
+    /// What is shown and what is hidden, in key order. Rows count as hidden.
+    pub(crate) fn flat(&self) -> Vec<Place<'_>> {
+        let mut flat = Vec::new();
         let mut rest: Vec<&Link> = self.root.iter().collect();
         while let Some(link) = rest.pop() {
             match &link.node {
-                Node::Leaf(leaf) => shown.push((leaf.key, leaf.value.is_some())),
+                Node::Leaf(leaf) => flat.push(Some((&leaf.key, leaf.value.as_ref()))),
                 Node::Inner(inner) => rest.extend([&inner.right, &inner.left]),
-                Node::Rows(_) | Node::Opaque => {}
+                Node::Rows(_) | Node::Opaque => flat.push(None),
             }
         }
-        shown
+        flat
+    }
+
+    /// The leaves that are shown, ascending, each with whether its value is.
+    pub(crate) fn shown(&self) -> Vec<(Key, bool)> {
+        self.flat().into_iter().flatten().map(|(key, value)| (*key, value.is_some())).collect()
     }
 }

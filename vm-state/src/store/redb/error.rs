@@ -49,6 +49,12 @@ pub enum OpenError {
         /// Where.
         at: String,
     },
+    /// A store that is being made from a snapshot.
+    #[error("{at}: the import of a snapshot was cut short; import the same snapshot again to go on")]
+    Importing {
+        /// Where.
+        at: String,
+    },
     /// Another version of the tables' layout.
     #[error(
         "{at}: the store has format version {found}, this program reads version {expected}; use the program that \

@@ -5,7 +5,7 @@
 //! the root that the head's header names.
 
 use ::redb::backends::FileBackend;
-use ::redb::{Builder, Database, ReadTransaction, StorageBackend, TableError};
+use ::redb::{Builder, Database, ReadOnlyTable, ReadTransaction, StorageBackend, TableError};
 use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -17,8 +17,8 @@ use vm_core::{Hash, Header, Key, value_hash};
 
 use super::guard::{Guarded, caught};
 use super::tables::{
-    ENTRIES, FORMAT_VERSION, HEADERS, META, META_FORMAT, META_HEAD, META_OLDEST, META_PARAMS, META_TRIE,
-    RECEIPTS, Row, TRIE, UNDO, VALUES, read_header_row, read_row, read_trie_row,
+    ENTRIES, FORMAT_VERSION, HEADERS, META, META_FORMAT, META_HEAD, META_IMPORT, META_OLDEST, META_PARAMS,
+    META_TRIE, RECEIPTS, Row, TRIE, UNDO, VALUES, read_header_row, read_row, read_trie_row,
 };
 use super::{BUCKET, Check, OpenError, RedbStore, RedbView, StoreOptions, buckets, past, whole, write};
 use crate::{Genesis, NodeFailure, Overlay, Trie, TrieBuilder, View};
@@ -28,8 +28,8 @@ const MAGIC: [u8; 9] = *b"redb\x1A\x0A\xA9\x0D\x0A";
 /// Where a store is that has no path.
 const NO_PATH: &str = "(no file)";
 
-const OPEN: &str = "open the file";
-const CREATE: &str = "create the file";
+pub(super) const OPEN: &str = "open the file";
+pub(super) const CREATE: &str = "create the file";
 
 impl RedbStore {
     /// Creates the chain that begins with `genesis` in a new file at `path`, with the default options.
@@ -87,6 +87,7 @@ impl RedbStore {
         let database = caught(|| -> Result<_, ::redb::Error> {
             let database = Guarded::new(builder(&options).create_with_backend(backend)?);
             let transaction = write::begin(&database)?;
+            write::chain(&transaction, &header.params)?;
             write::fill(&transaction, entries)?;
             write::found(&transaction, header, Some(&[]), &buckets)?;
             transaction.commit()?;
@@ -204,7 +205,7 @@ fn genesis_trie(genesis: &Genesis) -> Result<Trie, crate::TrieError> {
     Ok(builder.finish())
 }
 
-fn builder(options: &StoreOptions) -> Builder {
+pub(super) fn builder(options: &StoreOptions) -> Builder {
     let mut builder = Builder::new();
     builder.set_cache_size(usize::try_from(options.cache_bytes).unwrap_or(usize::MAX));
     builder.set_check_integrity_on_open(options.check == Check::Full);
@@ -266,7 +267,7 @@ fn catch_up(database: &Arc<Guarded>, found: &Found) -> Result<(Trie, u64), NodeF
 }
 
 /// Refuses what is no redb file without opening it for writing.
-fn check_first_bytes(path: &Path, at: &str) -> Result<(), OpenError> {
+pub(super) fn check_first_bytes(path: &Path, at: &str) -> Result<(), OpenError> {
     let mut first = alloc::vec::Vec::new();
     let file = File::open(path).map_err(|error| OpenError::from_io(at, OPEN, &error))?;
     let is_file = file.metadata().map_err(|error| OpenError::from_io(at, OPEN, &error))?.is_file();
@@ -285,9 +286,12 @@ fn check_first_bytes(path: &Path, at: &str) -> Result<(), OpenError> {
     }
 }
 
-/// Checks format and parameters; gives the heights of the head, of the block whose trie is written down, and of the
-/// oldest state retained.
-fn read_meta(reading: &ReadTransaction, at: &str, params: &Hash) -> Result<(u64, u64, u64), OpenError> {
+/// Checks format and parameters; gives the table that names the rest.
+pub(super) fn read_chain(
+    reading: &ReadTransaction,
+    at: &str,
+    params: &Hash,
+) -> Result<ReadOnlyTable<&'static str, &'static [u8]>, OpenError> {
     let meta = match reading.open_table(META) {
         Ok(meta) => meta,
         Err(TableError::Storage(error)) => return Err(OpenError::from_redb(at, OPEN, error)),
@@ -311,6 +315,17 @@ fn read_meta(reading: &ReadTransaction, at: &str, params: &Hash) -> Result<(u64,
     let found = found.ok_or_else(|| OpenError::damaged(at, "no parameters hash"))?;
     if found != *params {
         return Err(OpenError::OtherParams { at: at.to_string(), expected: *params, found });
+    }
+    Ok(meta)
+}
+
+/// Checks format and parameters; gives the heights of the head, of the block whose trie is written down, and of the
+/// oldest state retained.
+fn read_meta(reading: &ReadTransaction, at: &str, params: &Hash) -> Result<(u64, u64, u64), OpenError> {
+    let meta = read_chain(reading, at, params)?;
+    let get = |name: &str| meta.get(name).map_err(|error| OpenError::from_redb(at, OPEN, error));
+    if get(META_IMPORT)?.is_some() {
+        return Err(OpenError::Importing { at: at.to_string() });
     }
     let height = |name: &str, missing: &str| {
         let found = get(name)?.and_then(|found| <[u8; 8]>::try_from(found.value()).ok());
@@ -336,7 +351,7 @@ fn read_header(reading: &ReadTransaction, at: &str, height: u64) -> Result<Heade
 }
 
 /// The trie of all entries, from their values: each row's hash is checked.
-fn read_trie(reading: &ReadTransaction, at: &str) -> Result<Trie, OpenError> {
+pub(super) fn read_trie(reading: &ReadTransaction, at: &str) -> Result<Trie, OpenError> {
     let entries = reading.open_table(ENTRIES).map_err(|error| table_error(at, error))?;
     let values = reading.open_table(VALUES).map_err(|error| table_error(at, error))?;
     let from_redb = |error| OpenError::from_redb(at, OPEN, error);

@@ -38,6 +38,9 @@ pub(super) const META_TRIE: &str = "trie";
 /// The lowest height whose state is retained: `u64`, little endian. Undo rows may lead further back.
 pub(super) const META_OLDEST: &str = "oldest";
 
+/// While a snapshot is imported: what names its chunks (32 bytes), and the number of the next one, `u32`, little endian.
+pub(super) const META_IMPORT: &str = "import";
+
 /// The layout that this file describes.
 pub(super) const FORMAT_VERSION: u32 = 2;
 

@@ -10,7 +10,7 @@
 use ::redb::{Error, Table, WriteTransaction};
 use alloc::vec::Vec;
 use parity_scale_codec::Encode;
-use vm_core::{Header, Key, Receipt};
+use vm_core::{Hash, Header, Key, Receipt};
 
 use super::guard::Guarded;
 use super::tables::{
@@ -83,7 +83,15 @@ pub(super) fn fill<'c>(
     Ok(())
 }
 
-/// Writes the first head of a store whose entries are filled in, and marks the file as a store.
+/// Marks the file as one of this layout, of the chain with these parameters.
+pub(super) fn chain(transaction: &WriteTransaction, params: &Hash) -> Result<(), Error> {
+    let mut meta = transaction.open_table(META)?;
+    meta.insert(META_FORMAT, FORMAT_VERSION.to_le_bytes().as_slice())?;
+    meta.insert(META_PARAMS, params.as_ref())?;
+    Ok(())
+}
+
+/// Writes the first head of a store whose entries are filled in.
 pub(super) fn found(
     transaction: &WriteTransaction,
     header: &Header,
@@ -91,8 +99,6 @@ pub(super) fn found(
     buckets: &[Bucket],
 ) -> Result<(), Error> {
     let mut meta = transaction.open_table(META)?;
-    meta.insert(META_FORMAT, FORMAT_VERSION.to_le_bytes().as_slice())?;
-    meta.insert(META_PARAMS, header.params.as_ref())?;
     meta.insert(META_HEAD, header.height.to_le_bytes().as_slice())?;
     meta.insert(META_OLDEST, header.height.to_le_bytes().as_slice())?;
     drop(meta);
