@@ -215,7 +215,7 @@ fn r101_a_damaged_entry_is_a_node_failure() {
 }
 
 #[test]
-fn r5_threads_and_caches_change_no_byte() {
+fn r5_r100_eight_engines_on_eight_threads_and_a_shared_one_equal_a_serial_run() {
     let mut town = Town::new();
     let mut blocks: Vec<(Arc<dyn View>, Block)> = vec![];
     for _ in 0..4 {

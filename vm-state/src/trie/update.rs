@@ -15,7 +15,7 @@ use vm_core::commitment::{bit_at, first_difference, leaf_hash};
 use vm_core::{Key, value_hash};
 
 use super::build::{Assembler, LeafAssembler};
-use super::node::{Link, Node};
+use super::node::{Inner, Link, Node};
 use super::{Found, ROWS, Trie};
 use crate::{LeafRow, NodeFailure, ReadError, Region, Value, View};
 
@@ -42,6 +42,8 @@ impl Change<'_> {
 enum Step<'a> {
     /// Apply these changes to this subtrie. Each key agrees with it in all bits down to its parent's.
     Visit(&'a Link, &'a mut [Change<'a>]),
+    /// The subtrie that was brought near is done.
+    Leave,
     /// Left and right of here differ at this bit first.
     DifferAt(u16),
     /// Add these keys, which leave the subtrie before them on its right.
@@ -76,16 +78,31 @@ impl Trie {
         self.apply(&mut changes)
     }
 
+    /// Where the descent of each key ends.
+    fn descend_all(&self, changes: &[(Key, Option<Value>)]) -> Result<Vec<Found<'_>>, ReadError> {
+        let Some(root) = self.root.as_ref() else {
+            return Ok(changes.iter().map(|_| Found::Empty).collect());
+        };
+        let ends = descend_together(root, changes.iter().map(|(key, _)| key), |_, _| {});
+        let found = ends.into_iter().map(|(link, bits)| match &link.node {
+            Node::Leaf(leaf) => Ok(Found::Leaf(leaf)),
+            Node::Rows(_) => Ok(Found::Rows(bits)),
+            Node::Inner(_) | Node::Opaque => Err(ReadError::WitnessIncomplete),
+        });
+        found.collect()
+    }
+
     /// Finds where each key is or leaves, reads and changes the buckets of rows, and drops what changes nothing.
     fn locate<'a>(
-        &self,
+        &'a self,
         rows: Option<&dyn View>,
         changes: &'a [(Key, Option<Value>)],
     ) -> Result<Vec<Change<'a>>, ReadError> {
         let mut located: Vec<Change<'a>> = Vec::with_capacity(changes.len());
         let mut last_put: Option<&Key> = None;
-        let mut rest = changes.iter().peekable();
-        while let Some(change) = rest.next() {
+        let ends = self.descend_all(changes)?;
+        let mut rest = changes.iter().zip(ends).peekable();
+        while let Some((change, end)) = rest.next() {
             let (key, value) = change;
             if key.as_bytes().is_empty() {
                 return Err(NodeFailure::Invariant("a trie key has 1 to 81 bytes").into());
@@ -97,7 +114,7 @@ impl Trie {
                 }
                 last_put = Some(key);
             }
-            let leaves_at = match self.descend(key)? {
+            let leaves_at = match end {
                 // Any bit will do, since there is nothing for it to be compared with.
                 Found::Empty => Some(0),
                 Found::Leaf(leaf) if leaf.key == *key => None,
@@ -138,6 +155,7 @@ impl Trie {
     fn apply<'a>(&'a self, changes: &'a mut [Change<'a>]) -> Result<Self, ReadError> {
         let mut out = Assembler::new(self.bucket);
         let mut steps = Vec::new();
+        let mut is_near = false;
         match &self.root {
             Some(root) => steps.push(Step::Visit(root, changes)),
             None => push_leaves(&mut out, changes),
@@ -145,7 +163,15 @@ impl Trie {
         while let Some(step) = steps.pop() {
             match step {
                 Step::Visit(link, []) => out.push(link.clone()),
-                Step::Visit(link, changes) => visit(link, changes, &mut steps, &mut out)?,
+                Step::Visit(link, changes) => {
+                    if !is_near && changes.len() <= NEAR {
+                        bring_near(link, changes);
+                        is_near = true;
+                        steps.push(Step::Leave);
+                    }
+                    visit(link, changes, &mut steps, &mut out)?;
+                }
+                Step::Leave => is_near = false,
                 Step::DifferAt(bit) => out.differ_at(bit),
                 Step::After(changes) => {
                     if let Some(bit) = changes.first().and_then(|change| change.leaves_at) {
@@ -157,6 +183,46 @@ impl Trie {
         }
         Ok(Self { root: out.finish(), bucket: self.bucket })
     }
+}
+
+/// How many changes are applied to a subtrie that was brought near: what they touch fits a core's own cache.
+const NEAR: usize = 128;
+
+/// Walks from `root` down to where the descent of each key ends; tells `passed` each fork and the side taken.
+///
+/// The descents go down side by side, a fork each in turn: what they wait for is memory, and so they wait together.
+/// One after the other takes an update of a large trie half as long again.
+fn descend_together<'t, 'k>(
+    root: &'t Link,
+    keys: impl Iterator<Item = &'k Key> + Clone,
+    mut passed: impl FnMut(&Inner, bool),
+) -> Vec<(&'t Link, u16)> {
+    let mut ends: Vec<(&Link, u16)> = keys.clone().map(|_| (root, 0)).collect();
+    let mut under_way = true;
+    while under_way {
+        under_way = false;
+        for ((link, bits), key) in ends.iter_mut().zip(keys.clone()) {
+            if let Node::Inner(inner) = &link.node {
+                let one = bit_at(key.as_bytes(), inner.bit);
+                passed(inner, one);
+                *bits = inner.bit.saturating_add(1);
+                *link = inner.side(one);
+                under_way = true;
+            }
+        }
+    }
+    ends
+}
+
+/// Looks at the nodes that the changes will replace, and at the siblings that the new ones will share. Changes nothing
+/// but how long that takes.
+fn bring_near(root: &Link, changes: &[Change<'_>]) {
+    let mut sharers = 0usize;
+    descend_together(root, changes.iter().map(|change| change.key), |inner, one| {
+        sharers = sharers.wrapping_add(inner.side(!one).node.sharers());
+    });
+    // Else the compiler would leave out what nobody uses.
+    core::hint::black_box(sharers);
 }
 
 /// Splits `changes` into those before, in and after the subtrie, hands on the first and leaves the rest as steps.
@@ -238,7 +304,7 @@ fn merge<'a>(
     bucket: u32,
     rows: Vec<LeafRow>,
     first: &'a (Key, Option<Value>),
-    rest: &mut Peekable<impl Iterator<Item = &'a (Key, Option<Value>)>>,
+    rest: &mut Peekable<impl Iterator<Item = (&'a (Key, Option<Value>), Found<'a>)>>,
     region: &Region,
 ) -> Result<Option<Link>, ReadError> {
     let mut out = LeafAssembler::new(bucket);
@@ -256,7 +322,7 @@ fn merge<'a>(
         if let Some(value) = value {
             push(key, row(key, value))?;
         }
-        change = rest.next_if(|(key, _)| region.contains(key));
+        change = rest.next_if(|((key, _), _)| region.contains(key)).map(|(change, _)| change);
     }
     for row in rows {
         push(&row.key, Link::row(row.leaf))?;
