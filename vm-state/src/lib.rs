@@ -14,6 +14,9 @@
 #![no_std]
 
 extern crate alloc;
+// Some tests here share files with those in `tests/`, which name the crate so.
+#[cfg(test)]
+extern crate self as vm_state;
 #[cfg(feature = "std")]
 extern crate std;
 

@@ -87,6 +87,8 @@ pub struct RedbStore {
     written: u64,
     /// How many entries changed since.
     unwritten: u64,
+    /// [`CATCH_UP_MAX`]; tests write the trie down sooner.
+    catch_up_max: u64,
     /// Whether a write has failed.
     failed: bool,
 }
@@ -199,7 +201,7 @@ impl Store for RedbStore {
         let height = block.header.height;
         let changed = u64::try_from(block.changes.len()).unwrap_or(u64::MAX);
         let unwritten = self.unwritten.saturating_add(changed);
-        let buckets = if unwritten > CATCH_UP_MAX { Some(buckets(&block.trie)?) } else { None };
+        let buckets = if unwritten > self.catch_up_max { Some(buckets(&block.trie)?) } else { None };
         let written = if buckets.is_some() { height } else { self.written };
         let oldest = self.oldest.max(self.options.retention.oldest(height));
         let forget_undo_to = oldest.min(written);

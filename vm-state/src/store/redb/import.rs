@@ -14,7 +14,7 @@ use vm_core::{Hash, Key};
 use super::guard::{Guarded, caught};
 use super::open::{CREATE, OPEN, builder, check_first_bytes, create_file, read_chain, read_trie};
 use super::tables::{META, META_IMPORT};
-use super::{OpenError, RedbStore, StoreOptions, buckets, write};
+use super::{CATCH_UP_MAX, OpenError, RedbStore, StoreOptions, buckets, write};
 use crate::{Chunk, Progress, Snapshot, SnapshotError, Value};
 
 /// Why a snapshot was not imported. What was written until then stays, and the import can be resumed.
@@ -157,6 +157,7 @@ fn finish(
         oldest: height,
         written: height,
         unwritten: 0,
+        catch_up_max: CATCH_UP_MAX,
         failed: false,
     })
 }

@@ -20,7 +20,9 @@ use super::tables::{
     ENTRIES, FORMAT_VERSION, HEADERS, META, META_FORMAT, META_HEAD, META_IMPORT, META_OLDEST, META_PARAMS,
     META_TRIE, RECEIPTS, Row, TRIE, UNDO, VALUES, read_header_row, read_row, read_trie_row,
 };
-use super::{BUCKET, Check, OpenError, RedbStore, RedbView, StoreOptions, buckets, past, whole, write};
+use super::{
+    BUCKET, CATCH_UP_MAX, Check, OpenError, RedbStore, RedbView, StoreOptions, buckets, past, whole, write,
+};
 use crate::{Genesis, NodeFailure, Overlay, Trie, TrieBuilder, View};
 
 /// What every redb file begins with (redb's `docs/design.md`).
@@ -96,7 +98,8 @@ impl RedbStore {
         let database = Arc::new(database.map_err(|error| OpenError::from_redb(at, CREATE, error))?);
         let (oldest, written) = (header.height, header.height);
         let header = header.clone();
-        Ok(Self { database, header, trie, options, oldest, written, unwritten: 0, failed: false })
+        let (unwritten, catch_up_max) = (0, CATCH_UP_MAX);
+        Ok(Self { database, header, trie, options, oldest, written, unwritten, catch_up_max, failed: false })
     }
 
     /// Opens the store at `path` of the chain with the parameters `params`, with the default options.
@@ -170,7 +173,8 @@ impl RedbStore {
             root(entries.root())?;
         }
         let oldest = oldest.max(options.retention.oldest(header.height));
-        Ok(Self { database, header, trie, options, oldest, written, unwritten, failed: false })
+        let catch_up_max = CATCH_UP_MAX;
+        Ok(Self { database, header, trie, options, oldest, written, unwritten, catch_up_max, failed: false })
     }
 }
 

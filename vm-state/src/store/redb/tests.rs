@@ -1,6 +1,11 @@
 //! Every way in which opening fails. What both back ends share is tested in `tests/stores.rs`.
 
+#[path = "../../../tests/chain/mod.rs"]
+mod chain;
 mod crash;
+mod disk;
+mod failing;
+mod hostile;
 
 use ::redb::{Database, ReadableTable, TableDefinition};
 use alloc::string::ToString;
