@@ -54,6 +54,8 @@ pub struct BlockRun {
     pub height: u64,
     /// Its time.
     pub time: i64,
+    /// The block, as it was executed or refused.
+    pub block: Block,
     /// Its header; none for a block that was refused.
     pub header: Option<Header>,
     /// Why it was refused.
@@ -196,12 +198,14 @@ impl Runner<'_> {
         let mut block = BlockRun {
             height: context.height,
             time: context.time,
+            block: Block { context: context.clone(), mints: plan.mints.clone(), transactions: Vec::new() },
             header: None,
             refused: None,
             transactions: Vec::new(),
             light: None,
         };
         let (transactions, nonces) = self.build(plan, store, &context)?;
+        block.block.transactions.clone_from(&transactions);
         let outcome = match self.execute(store, &context, plan, &transactions, self.trace)? {
             Ok(outcome) => outcome,
             Err(reason) => {
@@ -217,7 +221,7 @@ impl Runner<'_> {
         let parent = store.view()?;
         block.light = Some(LightCase {
             parent: parent.header().clone(),
-            block: Block { context, mints: plan.mints.clone(), transactions: transactions.clone() },
+            block: block.block.clone(),
             witness: outcome.witness(parent.as_ref())?,
         });
         drop(parent);
