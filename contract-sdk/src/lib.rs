@@ -51,13 +51,15 @@
 //! Invariants:
 //! - every value crosses the boundary as canonical SCALE, and bytes with a second reading are refused ([`codec`]);
 //! - what the interface says is what the code does: both come from one expansion ([`interface`]);
-//! - all `unsafe` stands in `sys.rs` and `allocator.rs`.
+//! - all `unsafe` stands in `sys.rs`, `allocator.rs` and, for tests only, `testing/native.rs`.
 //!
 //! It does not check permissions, count gas or keep the call chain: the host does, whatever a contract says.
 
 #![no_std]
 
 extern crate alloc;
+#[cfg(feature = "testing")]
+extern crate std;
 
 #[cfg(target_arch = "wasm32")]
 mod allocator;
@@ -72,6 +74,8 @@ mod fields;
 pub mod interface;
 mod object;
 mod sys;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use call::Call;
 pub use codec::{Decode, DecodeOwned, Encode};
