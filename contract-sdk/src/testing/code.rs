@@ -17,6 +17,9 @@ use wasm_encoder::{
 
 use super::native::Entries;
 
+/// Names the folder of built modules, where that is not the crate's own `target/vm`: `vm test` sets it.
+const MODULES: &str = "VM_TEST_MODULES";
+
 /// How contracts run in tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -70,7 +73,7 @@ macro_rules! code {
 
 impl Code {
     /// What [`code!`](macro@crate::code) makes: the interface's bytes, the exports, and the crate's folder, below which
-    /// `target/vm` holds the module if it was built.
+    /// `target/vm` holds the module if it was built (or the folder that `VM_TEST_MODULES` names).
     ///
     /// # Panics
     ///
@@ -78,7 +81,9 @@ impl Code {
     #[must_use]
     pub fn native(interface: &[u8], entries: Entries, folder: &str) -> Self {
         let decoded = Interface::decode_all(&mut &*interface).expect("`#[contract]` writes an interface");
-        let built = Path::new(folder).join("target/vm").join(format!("{}.wasm", decoded.name));
+        let modules = std::env::var_os(MODULES).filter(|modules| !modules.is_empty());
+        let modules = modules.map_or_else(|| Path::new(folder).join("target/vm"), PathBuf::from);
+        let built = modules.join(format!("{}.wasm", decoded.name));
         // A module of another interface was built from an earlier source: its code would not be this one's.
         let module = std::fs::read(&built).ok().filter(|module| {
             validate_module(module, &Params::default()).is_ok_and(|info| info.interface == decoded)
