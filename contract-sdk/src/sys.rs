@@ -33,8 +33,26 @@ mod raw {
     vm_core::for_each_host_function!(imports);
 }
 
+/// In a contract's own tests the host is the real one, at the other end of a channel.
+#[cfg(all(not(target_arch = "wasm32"), feature = "testing"))]
+mod raw {
+    use super::kind::*;
+    use crate::testing::native::{Word, invoke};
+    use vm_core::abi::HostFunction;
+
+    macro_rules! natives {
+        ($($(#[doc = $doc:literal])+ $mode:ident fn $name:ident($($param:ident: $kind:ident),*) -> $result:ident, gas $price:ident;)+) => {
+            $($(#[doc = $doc])+ pub(super) unsafe fn $name($($param: $kind),*) -> $result {
+                // SAFETY: the caller's duty, handed on: pointers name memory for as long as the call takes.
+                unsafe { invoke(HostFunction::$name, &[$(Word::from($param)),*]) }
+            })+
+        };
+    }
+    vm_core::for_each_host_function!(natives);
+}
+
 /// Elsewhere there is no host behind the functions.
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(all(not(target_arch = "wasm32"), not(feature = "testing")))]
 mod raw {
     use super::kind::*;
 

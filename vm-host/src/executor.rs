@@ -321,8 +321,25 @@ impl Executor<'_> {
         frame: Opening,
     ) -> Result<Signal, ReadError> {
         let Start { prepared, function, identity, pages_max } = start;
+        #[cfg(feature = "testing")]
+        let native = prepared
+            .native
+            .as_ref()
+            .filter(|_| identity.depth == 0)
+            .map(|contract| contract.start(&function));
+        #[cfg(feature = "testing")]
+        let (prepared, function, pages_max) = match &native {
+            Some(_) => {
+                (crate::native::shim(&prepared, &session.params)?, crate::native::SHIM_ENTRY.into(), u32::MAX)
+            }
+            None => (prepared, function, pages_max),
+        };
         let mut store =
             Store::new(&prepared.engine, FrameState::new(session, identity, PageLimiter::new(pages_max)));
+        #[cfg(feature = "testing")]
+        {
+            store.data_mut().native = native;
+        }
         store.limiter(|state| &mut state.pages);
         store.set_fuel(fuel).map_err(|_| NodeFailure::Invariant("the engine counts fuel"))?;
         let instance = prepared.linker.instantiate_and_start(&mut store, &prepared.module);

@@ -85,6 +85,9 @@ pub(crate) struct FrameState {
     pub(crate) pages: PageLimiter,
     /// Fuel that host functions took from this frame, not counting what calls took.
     pub(crate) host_fuel: HostFuel,
+    /// What this frame runs instead of its contract's code.
+    #[cfg(feature = "testing")]
+    pub(crate) native: Option<Box<dyn crate::native::NativeFrame>>,
 }
 
 impl fmt::Debug for FrameState {
@@ -125,6 +128,8 @@ impl FrameState {
             pending: None,
             pages,
             host_fuel: HostFuel::default(),
+            #[cfg(feature = "testing")]
+            native: None,
         }
     }
 

@@ -23,6 +23,8 @@ mod executor;
 mod frame;
 mod host;
 mod module;
+#[cfg(feature = "testing")]
+mod native;
 mod resources;
 mod session;
 mod stateless;
@@ -33,6 +35,8 @@ mod vm;
 pub use block::{BlockOutcome, Executed};
 pub use error::{BlockError, Invalid, InvalidTransaction, QueryError};
 pub use module::{ModuleError, ModuleInfo, validate_module};
+#[cfg(feature = "testing")]
+pub use native::{NATIVE_MEMORY_BYTES, NativeContract, NativeFrame, NativeStep};
 pub use resources::{HostFuel, Resources};
 pub use stateless::{StatelessError, witness_bytes_max};
 pub use trace::{

@@ -5,4 +5,6 @@ mod engine;
 mod validate;
 
 pub(crate) use cache::{ModuleCache, Prepared};
+#[cfg(feature = "testing")]
+pub(crate) use engine::engine;
 pub use validate::{ModuleError, ModuleInfo, validate_module};

@@ -55,6 +55,13 @@ impl Vm {
         Self { params: Arc::new(params), params_hash, cache: ModuleCache::new(CACHE_BYTES) }
     }
 
+    /// Has `contract` run where the code with `code_hash` would as the outermost frame: for tests of that contract with a
+    /// debugger at hand. Everything but the gas for executed code stays as it is (R111).
+    #[cfg(feature = "testing")]
+    pub fn run_natively(&mut self, code_hash: Hash, contract: Arc<dyn crate::NativeContract>) {
+        self.cache.run_natively(code_hash, contract);
+    }
+
     /// The chain's rules.
     #[must_use]
     pub fn params(&self) -> &Params {

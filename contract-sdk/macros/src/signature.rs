@@ -40,13 +40,23 @@ impl Function {
         self.flags & INIT != 0
     }
 
-    /// Its export: decodes the arguments, calls it, hands on the result.
-    pub(crate) fn entry(&self) -> TokenStream {
+    pub(crate) const fn is_view(&self) -> bool {
+        self.flags & VIEW != 0
+    }
+
+    pub(crate) const fn is_payable(&self) -> bool {
+        self.flags & PAYABLE != 0
+    }
+
+    /// Its export: decodes the arguments, calls it, hands on the result. `prefix` stands before its name.
+    pub(crate) fn entry(&self, prefix: &TokenStream) -> TokenStream {
         let ident = &self.ident;
         let export = ident.unraw().to_string();
         let types: Vec<&Type> = self.params.iter().map(|(_, ty)| ty).collect();
         let names: Vec<Ident> =
             (0..types.len()).map(|index| quote::format_ident!("argument_{index}")).collect();
+        // A glob brings types into the entries' module, but there the entry itself has the function's name.
+        let path = if prefix.is_empty() { quote!(super::super::#ident) } else { quote!(#prefix #ident) };
         let finish = if self.fallible { quote!(settle) } else { quote!(give) };
         quote! {
             #[cfg_attr(target_arch = "wasm32", unsafe(export_name = #export))]
@@ -60,7 +70,7 @@ impl Function {
                 let mut input = ::contract_sdk::entry::input::<BOUNDED>(&mut buffer, &mut heap);
                 #(let #names = ::contract_sdk::entry::argument(&mut input);)*
                 ::contract_sdk::entry::end(input);
-                ::contract_sdk::entry::#finish(super::super::#ident(
+                ::contract_sdk::entry::#finish(#path(
                     &mut ::contract_sdk::entry::context(),
                     #(#names,)*
                 ));
@@ -202,10 +212,17 @@ fn check_context(first: Option<&FnArg>, flags: u8, ident: &Ident, problems: &mut
             problems.push(Error::new(reference.span(), "a view takes `&Context`: it changes nothing"));
         }
         Some(_) => {}
-        None => problems.push(Error::new(
-            first.map_or_else(|| ident.span(), |argument| argument.span()),
-            format!("the first parameter of a contract function is `{wanted}`"),
-        )),
+        None => {
+            let (at, instead) = match first {
+                Some(FnArg::Receiver(receiver)) => {
+                    (receiver.span(), ", and there is no `self`: state is in objects")
+                }
+                Some(argument) => (argument.span(), ""),
+                None => (ident.span(), ""),
+            };
+            let text = format!("the first parameter of a contract function is `{wanted}`{instead}");
+            problems.push(Error::new(at, text));
+        }
     }
 }
 

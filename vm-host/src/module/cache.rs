@@ -14,6 +14,8 @@ use super::engine::engine;
 use super::validate::{ModuleInfo, validate_module};
 use crate::frame::FrameState;
 use crate::host;
+#[cfg(feature = "testing")]
+use crate::native::NativeContract;
 
 /// A module ready to be instantiated.
 #[derive(Debug)]
@@ -22,6 +24,9 @@ pub(crate) struct Prepared {
     pub(crate) module: Module,
     pub(crate) linker: Linker<FrameState>,
     pub(crate) info: ModuleInfo,
+    /// Stands in for this code: its test's native function.
+    #[cfg(feature = "testing")]
+    pub(crate) native: Option<Arc<dyn NativeContract>>,
 }
 
 impl Prepared {
@@ -33,7 +38,14 @@ impl Prepared {
         let module = Module::new(&engine, code)
             .map_err(|_| NodeFailure::Invariant("the engine takes what our validator takes"))?;
         let linker = host::linker(&engine)?;
-        Ok(Self { engine, module, linker, info })
+        Ok(Self {
+            engine,
+            module,
+            linker,
+            info,
+            #[cfg(feature = "testing")]
+            native: None,
+        })
     }
 }
 
@@ -50,6 +62,8 @@ fn weight(info: &ModuleInfo) -> u64 {
 pub(crate) struct ModuleCache {
     inner: Mutex<Inner>,
     bytes_max: u64,
+    #[cfg(feature = "testing")]
+    natives: BTreeMap<Hash, Arc<dyn NativeContract>>,
 }
 
 #[derive(Debug, Default)]
@@ -64,7 +78,20 @@ struct Inner {
 
 impl ModuleCache {
     pub(crate) fn new(bytes_max: u64) -> Self {
-        Self { inner: Mutex::new(Inner::default()), bytes_max }
+        Self {
+            inner: Mutex::new(Inner::default()),
+            bytes_max,
+            #[cfg(feature = "testing")]
+            natives: BTreeMap::new(),
+        }
+    }
+
+    /// Has `contract` run where the code with `hash` would as the outermost frame.
+    #[cfg(feature = "testing")]
+    pub(crate) fn run_natively(&mut self, hash: Hash, contract: Arc<dyn NativeContract>) {
+        // What is prepared already does not know of it.
+        *self.inner.get_mut() = Inner::default();
+        self.natives.insert(hash, contract);
     }
 
     /// The module with `hash`, from the cache or translated from `code`.
@@ -78,7 +105,10 @@ impl ModuleCache {
             return Ok(found);
         }
         // Translated outside the lock: two threads may both do it, and get equal modules.
-        let prepared = Arc::new(Prepared::new(code, params)?);
+        let prepared = Prepared::new(code, params)?;
+        #[cfg(feature = "testing")]
+        let prepared = Prepared { native: self.natives.get(hash).cloned(), ..prepared };
+        let prepared = Arc::new(prepared);
         self.inner.lock().insert(*hash, &prepared, self.bytes_max);
         Ok(prepared)
     }
