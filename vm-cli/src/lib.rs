@@ -8,8 +8,10 @@
 //! - an expectation that does not hold is never an error of the run, and a failure of the node never an expectation;
 //! - nothing here is part of consensus: the VM sees only bytes.
 
+pub mod build;
 pub mod cli;
 pub mod expect;
+pub mod interface;
 mod names;
 pub mod report;
 pub mod run;
