@@ -141,18 +141,14 @@ pub fn make(request: &Request, steps: &mut Steps<'_>) -> Result<Made, BuildError
         let info = validate_module(&module.code, &Params::default())?;
         let found: Vec<&str> =
             info.interface.functions.iter().map(|function| function.name.as_str()).collect();
-        if found != expected {
-            let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-            return Err(BuildError::Interface { found: owned(&found), expected: owned(&expected) });
-        }
+        agree(&found, &expected)?;
         let said =
             format!("as nodes do: {} functions, {} to {} pages", found.len(), info.pages, info.pages_max);
         Ok((info, said))
     })?;
 
     let code_hash = Hash::of_code(&module.code);
-    let mut interface = Interface::from(&info.interface);
-    interface.code_hash = Some(code_hash.to_string());
+    let interface = Interface::from(&info.interface);
     let sizes = sizes::measure(&module.code, module.named.as_deref())?;
     Ok(Made { package, compiler, module, code_hash, info, interface, sizes })
 }
@@ -172,6 +168,15 @@ pub fn build(request: &Request, steps: &mut Steps<'_>) -> Result<(Made, Files), 
     })?;
     steps.run(Step::Name, || Ok(((), made.code_hash.to_string())))?;
     Ok((made, files))
+}
+
+/// The module offers what its source says, in this order.
+fn agree(found: &[&str], expected: &[&str]) -> Result<(), BuildError> {
+    if found == expected {
+        return Ok(());
+    }
+    let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+    Err(BuildError::Interface { found: owned(found), expected: owned(expected) })
 }
 
 fn validated(checked: &Checked) -> String {
@@ -208,5 +213,25 @@ fn listed(names: &[&str]) -> String {
     match names.len().saturating_sub(SHOWN) {
         0 => shown,
         more => format!("{shown} and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Exit;
+
+    #[test]
+    fn a_module_that_offers_something_else_than_its_source_is_refused() {
+        assert!(agree(&["a", "b"], &["a", "b"]).is_ok());
+        let error = agree(&["a"], &["a", "b"]).unwrap_err();
+        assert_eq!(error.to_string(), "the module's functions are [a], the source's are [a, b]");
+        assert_eq!(error.exit(), Exit::Unmet);
+    }
+
+    #[test]
+    fn long_lists_are_cut_short() {
+        assert_eq!(listed(&["a", "b"]), "a, b");
+        assert_eq!(listed(&["a", "b", "c", "d", "e", "f"]), "a, b, c, d and 2 more");
     }
 }

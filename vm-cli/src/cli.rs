@@ -1,6 +1,10 @@
 //! The command line: what it takes, and the exit codes that it gives.
 
+mod bindgen;
 mod build;
+mod new;
+mod toolchain;
+mod verify;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -68,9 +72,21 @@ enum Command {
     /// Runs scenarios, each on a new store, and shows what every transaction did.
     #[command(after_help = RUN_EXIT_CODES)]
     Run(RunArgs),
+    /// Makes a contract's crate from a template.
+    #[command(after_help = new::EXIT_CODES)]
+    New(new::NewArgs),
     /// Compiles a contract's crate to a module that nodes take, the same bytes on every machine.
     #[command(after_help = build::EXIT_CODES)]
     Build(build::BuildArgs),
+    /// Rebuilds a contract's crate and compares with what is deployed.
+    #[command(after_help = verify::EXIT_CODES)]
+    Verify(verify::VerifyArgs),
+    /// Writes a typed client of a contract from the JSON of its interface.
+    #[command(after_help = bindgen::EXIT_CODES)]
+    Bindgen(bindgen::BindgenArgs),
+    /// Says which compiler for wasm is here, or what gets one.
+    #[command(after_help = toolchain::EXIT_CODES)]
+    Toolchain(toolchain::ToolchainArgs),
 }
 
 #[derive(Debug, Args)]
@@ -142,7 +158,11 @@ impl Cli {
     pub fn execute(self, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
         match self.command {
             Command::Run(args) => args.execute(out, err),
+            Command::New(args) => args.execute(out, err),
             Command::Build(args) => args.execute(out, err),
+            Command::Bindgen(args) => args.execute(out, err),
+            Command::Verify(args) => args.execute(out, err),
+            Command::Toolchain(args) => args.execute(out, err),
         }
     }
 }

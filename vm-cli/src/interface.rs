@@ -1,35 +1,43 @@
 //! The interface of a contract as JSON, for people's tools: `NAME.json` beside the module, input of `vm bindgen`.
 //!
-//! `docs/interface.md` describes the schema, [`SCHEMA`] names its version. The JSON says all that the module's section
-//! `vm.interface` says, and the two convert into each other without loss; the section is what nodes read. Unknown keys
-//! are refused, so that a file of a later version is not half understood.
+//! `docs/interface.md` describes the schema. The JSON says all that the module's section `vm.interface` says, and the
+//! two convert into each other without loss; the section is what nodes read. Unknown keys are refused, so that neither
+//! a typing mistake nor a file of a later version is half understood.
 
 mod convert;
 
 use serde::{Deserialize, Serialize};
 
-/// The version of the schema, which every file names.
-pub const SCHEMA: &str = "vm-interface/1";
-
 /// A contract's interface.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Interface {
-    /// [`SCHEMA`].
-    pub schema: String,
     /// The contract's name.
     pub name: String,
-    /// The hash of the module that carries it, as `0x` and 64 hex digits; none where it was taken from elsewhere.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code_hash: Option<String>,
     /// In the order of the source.
+    #[serde(default)]
     pub functions: Vec<Function>,
     /// The events that it logs.
+    #[serde(default)]
     pub events: Vec<Record>,
-    /// Its errors, in the order of their codes.
-    pub errors: Vec<Failure>,
+    /// Its errors: number `n` reverts with the code 65,536 + `n` as `u32`, little endian, then its fields.
+    #[serde(default)]
+    pub errors: Vec<Record>,
     /// The kinds of objects it keeps.
+    #[serde(default)]
     pub objects: Vec<Record>,
+}
+
+/// When and how a function is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Once, at deployment.
+    Init,
+    /// It may change things.
+    Call,
+    /// It changes nothing.
+    View,
 }
 
 /// A function.
@@ -38,46 +46,37 @@ pub struct Interface {
 pub struct Function {
     /// Its name, also the export's.
     pub name: String,
-    /// What its author says of it.
-    pub docs: String,
-    /// Runs once, at deployment.
-    pub init: bool,
-    /// Changes nothing.
-    pub view: bool,
-    /// Takes value.
+    /// When and how it is called.
+    pub kind: Kind,
+    /// Whether it takes value.
+    #[serde(default)]
     pub payable: bool,
-    /// May be entered while its contract is in the call chain.
+    /// Whether it may be entered while its contract is in the call chain.
+    #[serde(default)]
     pub reentrant: bool,
     /// In order; the arguments are their values' encodings, one after the other.
+    #[serde(default)]
     pub params: Vec<Field>,
-    /// What it returns; `{"tuple": []}` for nothing.
+    /// What it returns.
+    #[serde(default = "Type::unit")]
     pub returns: Type,
+    /// What its author says of it.
+    #[serde(default)]
+    pub docs: String,
 }
 
-/// An event or a kind of object.
+/// An event, an error or a kind of object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
     /// Its name.
     pub name: String,
-    /// What its author says of it.
-    pub docs: String,
     /// In order.
+    #[serde(default)]
     pub fields: Vec<Field>,
-}
-
-/// An error of the contract.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Failure {
-    /// Its name.
-    pub name: String,
-    /// What the revert's bytes begin with, as `u32`, little endian: 65,536 and its index.
-    pub code: u32,
     /// What its author says of it.
+    #[serde(default)]
     pub docs: String,
-    /// In order.
-    pub fields: Vec<Field>,
 }
 
 /// A named value.
@@ -98,6 +97,7 @@ pub struct Variant {
     /// Its name.
     pub name: String,
     /// Its fields.
+    #[serde(default)]
     pub fields: Vec<Field>,
 }
 
@@ -124,29 +124,21 @@ pub enum Type {
     Hash,
     Option(Box<Self>),
     Vec(Box<Self>),
-    #[serde(rename_all = "snake_case")]
-    Array {
-        length: u32,
-        element: Box<Self>,
-    },
+    Array(u32, Box<Self>),
     Tuple(Vec<Self>),
-    Struct {
-        name: String,
-        fields: Vec<Field>,
-    },
-    Enum {
-        name: String,
-        variants: Vec<Variant>,
-    },
+    Struct { name: String, fields: Vec<Field> },
+    Enum { name: String, variants: Vec<Variant> },
+    Map(Box<Self>, Box<Self>),
     Set(Box<Self>),
-    Map {
-        key: Box<Self>,
-        value: Box<Self>,
-    },
-    Result {
-        ok: Box<Self>,
-        err: Box<Self>,
-    },
+    Result(Box<Self>, Box<Self>),
+}
+
+impl Type {
+    /// The type of nothing.
+    #[must_use]
+    pub const fn unit() -> Self {
+        Self::Tuple(Vec::new())
+    }
 }
 
 /// Why a text is no interface.
@@ -155,22 +147,9 @@ pub enum InterfaceFileError {
     /// Not JSON, or not of this shape.
     #[error("{0}")]
     Json(#[from] serde_json::Error),
-    /// Another version.
-    #[error("its schema is {0:?}, this command reads {SCHEMA:?}")]
-    Schema(String),
     /// Breaks a rule that modules must keep as well.
     #[error("{0}")]
     Rule(#[from] vm_core::interface::InterfaceError),
-    /// An error whose code is not 65,536 and its index.
-    #[error("the error {name:?} has the code {found}, by its position it is {expected}")]
-    Code {
-        /// The error.
-        name: String,
-        /// What the file says.
-        found: u32,
-        /// What its position says.
-        expected: u32,
-    },
 }
 
 impl Interface {
@@ -181,18 +160,6 @@ impl Interface {
     /// [`InterfaceFileError`]: not JSON of this schema, or an interface that no module may carry.
     pub fn parse(text: &str) -> Result<Self, InterfaceFileError> {
         let interface: Self = serde_json::from_str(text)?;
-        if interface.schema != SCHEMA {
-            return Err(InterfaceFileError::Schema(interface.schema));
-        }
-        for (failure, expected) in interface.errors.iter().zip(vm_core::ErrorCode::CONTRACT_BASE..) {
-            if failure.code != expected {
-                return Err(InterfaceFileError::Code {
-                    name: failure.name.clone(),
-                    found: failure.code,
-                    expected,
-                });
-            }
-        }
         vm_core::interface::Interface::from(&interface).validate()?;
         Ok(interface)
     }

@@ -3,11 +3,14 @@
 //! | file | holds |
 //! |---|---|
 //! | `NAME.wasm` | the module, as nodes store it |
-//! | `NAME.json` | its interface and code hash (`docs/interface.md`) |
+//! | `NAME.json` | its interface (`docs/interface.md`) |
+//! | `NAME.build.json` | code hash, crate and compiler: what to say when the module is published |
 //! | `NAME.named.wasm` | the same code with the names of functions, for profilers; nodes refuse it |
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+
+use serde_json::json;
 
 use super::Made;
 use super::error::BuildError;
@@ -19,6 +22,8 @@ pub struct Files {
     pub module: PathBuf,
     /// The interface.
     pub interface: PathBuf,
+    /// What made the module.
+    pub record: PathBuf,
     /// The module with names, if there is one.
     pub named: Option<PathBuf>,
 }
@@ -33,9 +38,19 @@ pub fn store(made: &Made, folder: &Path) -> Result<Files, BuildError> {
     let name = &made.package.library;
     let module = folder.join(format!("{name}.wasm"));
     let interface = folder.join(format!("{name}.json"));
+    let record = folder.join(format!("{name}.build.json"));
     let named = folder.join(format!("{name}.named.wasm"));
     write(&module, &made.module.code)?;
     write(&interface, made.interface.to_text().as_bytes())?;
+    let mut text = serde_json::to_string_pretty(&json!({
+        "code_hash": made.code_hash.to_string(),
+        "package": made.package.name,
+        "version": made.package.version,
+        "compiler": made.compiler,
+    }))
+    .unwrap_or_default();
+    text.push('\n');
+    write(&record, text.as_bytes())?;
     let named = match &made.module.named {
         Some(code) => {
             write(&named, code)?;
@@ -51,7 +66,7 @@ pub fn store(made: &Made, folder: &Path) -> Result<Files, BuildError> {
             }
         }
     };
-    Ok(Files { module, interface, named })
+    Ok(Files { module, interface, record, named })
 }
 
 /// Writes a file whole: beside its place first, then moved there.

@@ -25,38 +25,34 @@ pub struct Prepared {
 ///
 /// # Errors
 ///
-/// [`BuildError`]: no sysroot, a wrong profile, a folder whose name no list of paths can hold.
+/// [`BuildError`]: no sysroot, a wrong profile.
 pub fn prepare(
     package: &Package,
     toolchain: &Toolchain,
     work: &Path,
     vm: &Path,
 ) -> Result<Prepared, BuildError> {
-    let mut flags = toolchain.flags(&package.settings)?;
-    flags.extend(hermetic::remaps(&package.locals, Some(&toolchain.library_source())));
+    let flags = toolchain.flags(&package.settings)?;
     let mut command = Command::new(&toolchain.cargo);
     hermetic::environment(&mut command);
-    hermetic::wrap(&mut command, vm, &package.locals).map_err(|error| BuildError::Io {
-        path: package.manifest.clone(),
-        cause: std::io::Error::other(error),
-    })?;
-    // Named here, so that a `linker` of cargo's own configuration does not count.
-    let linker = toolchain.linker.clone().unwrap_or_else(|| PathBuf::from("rust-lld"));
+    hermetic::wrap(&mut command, vm, &package.locals, &toolchain.library_source());
     command
         .args(["rustc", "--quiet", "--locked", "--lib", "--crate-type", "cdylib", "--release"])
         .args(["--target", TARGET, "--message-format", "json-diagnostic-rendered-ansi"])
         .arg("--manifest-path")
         .arg(&package.manifest)
         .arg("--target-dir")
-        .arg(work);
+        .arg(work.join(hermetic::RECIPE));
     for setting in profile::config(&package.workspace)? {
         command.args(["--config", &setting]);
     }
     command
         .env("RUSTC", &toolchain.rustc)
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join(&OsString::from("\u{1f}")))
-        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker)
         .stdin(Stdio::null());
+    if let Some(linker) = &toolchain.linker {
+        command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
+    }
     Ok(Prepared { command, manifest: package.manifest.clone() })
 }
 

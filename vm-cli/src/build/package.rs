@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId, TargetKind};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::BuildError;
 use super::hermetic;
@@ -81,7 +81,7 @@ pub enum DependencySource {
 }
 
 /// A crate that lies in a folder of its own; its path must not reach the module.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Local {
     /// Its folder.
     pub folder: PathBuf,

@@ -1,11 +1,15 @@
 //! Where a module's bytes are: by section, and by function with the names that the compiler gave.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde::Serialize;
 use wasmparser::{KnownCustom, Name, Parser, Payload, TypeRef};
 
 use super::error::BuildError;
+
+/// The magic number and the version.
+const HEADER_BYTES: usize = 8;
 
 /// The sizes of a module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -36,15 +40,13 @@ pub fn measure(code: &[u8], named: Option<&[u8]>) -> Result<Sizes, BuildError> {
     let names = named.map(function_names).transpose()?.unwrap_or_default();
     let mut sizes = Sizes { total: code.len(), sections: Vec::new(), functions: Vec::new() };
     let mut index = 0u32;
-    // The magic number and the version.
-    let mut end = 8usize;
+    let mut end = HEADER_BYTES;
+    for (name, range) in section_ranges(code)? {
+        sizes.sections.push(Part { name, bytes: range.end.saturating_sub(end) });
+        end = range.end;
+    }
     for payload in Parser::new(0).parse_all(code) {
-        let payload = payload.map_err(broken)?;
-        if let Some((_, range)) = payload.as_section() {
-            sizes.sections.push(Part { name: section_name(&payload), bytes: range.end.saturating_sub(end) });
-            end = range.end;
-        }
-        match payload {
+        match payload.map_err(broken)? {
             Payload::ImportSection(section) => index = index.saturating_add(imported(section)?),
             Payload::CodeSectionEntry(body) => {
                 let name = names.get(&index).cloned().unwrap_or_else(|| format!("#{index}"));
@@ -57,6 +59,22 @@ pub fn measure(code: &[u8], named: Option<&[u8]>) -> Result<Sizes, BuildError> {
     }
     sizes.functions.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
     Ok(sizes)
+}
+
+/// Name and content of each section, in order.
+///
+/// # Errors
+///
+/// [`BuildError::Output`]: not a module.
+pub fn section_ranges(code: &[u8]) -> Result<Vec<(String, Range<usize>)>, BuildError> {
+    let mut sections = Vec::new();
+    for payload in Parser::new(0).parse_all(code) {
+        let payload = payload.map_err(broken)?;
+        if let Some((_, range)) = payload.as_section() {
+            sections.push((section_name(&payload), range));
+        }
+    }
+    Ok(sections)
 }
 
 fn broken(error: wasmparser::BinaryReaderError) -> BuildError {

@@ -35,7 +35,7 @@ pub struct Checked {
     pub files: Vec<Arc<SourceFile>>,
     /// What is wrong.
     pub findings: Vec<Finding>,
-    /// The modules under `#[contract]` in the contract's own crate.
+    /// What is under `#[contract]` in the contract's own crate.
     pub contracts: Vec<Outline>,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! In this order: rustup's stable toolchain, if it has the target; the `rustc` in `PATH`, if it has; Debian's
 //! packages `rustc-web`, `cargo-web` and `rust-web-src`, whose library source becomes a private sysroot once
-//! ([`sysroot`]). Nothing is installed here: where all are missing, the error holds the command that gets one.
+//! (`sysroot.rs`). Nothing is installed here: where all are missing, the error holds the command that gets one.
 //!
 //! Two compilers give two different modules, so the compiler's full name goes beside every module ([`Compiler`]).
 
@@ -125,7 +125,7 @@ pub struct Toolchain {
     pub rustc: PathBuf,
     /// Its cargo.
     pub cargo: PathBuf,
-    /// The linker, where the compiler brings none.
+    /// The linker; none where the compiler knows its own.
     pub linker: Option<PathBuf>,
     /// What `rustc -vV` says.
     pub version: String,
@@ -215,7 +215,9 @@ impl Toolchain {
                 let Some(sysroot) = sysroot.map(PathBuf::from).filter(|sysroot| has_target(sysroot)) else {
                     return Ok(None);
                 };
-                (program(&sysroot, "rustc"), program(&sysroot, "cargo"), sysroot, None)
+                // Named, so that a `linker` of cargo's own configuration does not count.
+                let linker = Some(PathBuf::from("rust-lld"));
+                (program(&sysroot, "rustc"), program(&sysroot, "cargo"), sysroot, linker)
             }
             Source::Path => {
                 let (Ok(rustc), Ok(cargo)) = (which::which("rustc"), which::which("cargo")) else {

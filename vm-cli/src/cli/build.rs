@@ -27,7 +27,13 @@ pub(super) const EXIT_CODES: &str = "Exit codes:
 Environment:
   VM_WASM_SOURCE  rustup, path or debian: which compiler (default: the first of them that has the target)
   VM_WASM_HOME    where the library for Debian's compiler is kept (default: ~/.cache/vm-wasm)
-  VM_WASM_LINKER  a linker for Debian's compiler (default: rustup's rust-lld, else wasm-ld)";
+  VM_WASM_LINKER  a linker for Debian's compiler (default: rustup's rust-lld, else wasm-ld)
+  VM_WASM_WORK    as --work";
+
+/// The folder that `VM_WASM_WORK` names.
+fn shared_work() -> Option<PathBuf> {
+    std::env::var_os("VM_WASM_WORK").filter(|folder| !folder.is_empty()).map(PathBuf::from)
+}
 
 /// How many functions the report of sizes shows unless all are asked for.
 const FUNCTIONS_SHOWN: usize = 8;
@@ -40,6 +46,9 @@ pub(super) struct BuildArgs {
     /// Write the module and its interface here instead of into target/vm.
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
+    /// Let cargo keep what it makes here instead of in target/vm/work; several crates may share it.
+    #[arg(long, value_name = "FOLDER")]
+    work: Option<PathBuf>,
     /// Print JSON for programs.
     #[arg(long)]
     json: bool,
@@ -47,14 +56,15 @@ pub(super) struct BuildArgs {
     #[arg(long)]
     all_sizes: bool,
     /// Whose deployment the printed address is of: 0x and 64 digits, or @name as in scenarios.
-    #[arg(long, default_value = "@alice", value_parser = deployer, value_name = "ADDRESS")]
+    #[arg(long, default_value = "@alice", value_parser = address, value_name = "ADDRESS")]
     deployer: Address,
     /// The salt of that deployment, 0x and 64 digits.
     #[arg(long, default_value_t = Hash::ZERO, value_name = "HASH", hide_default_value = true)]
     salt: Hash,
 }
 
-fn deployer(text: &str) -> Result<Address, String> {
+/// `0x` and 64 digits, or `@name` as in scenarios.
+pub(super) fn address(text: &str) -> Result<Address, String> {
     match text.strip_prefix('@') {
         Some(name) => Ok(Address::named(name)),
         None => text.parse().map_err(|error: vm_core::ParseIdError| error.to_string()),
@@ -73,7 +83,7 @@ impl BuildArgs {
         let request = Request {
             folder: self.folder.clone(),
             out: self.out.clone(),
-            work: None,
+            work: self.work.clone().or_else(shared_work),
             vm,
             lock: Lock::Write,
             coloured: colours(&std::io::stderr()) == Colours::On,
@@ -129,6 +139,7 @@ impl BuildArgs {
             "files": {
                 "module": files.module,
                 "interface": files.interface,
+                "record": files.record,
                 "named": files.named,
             },
             "compiler": made.compiler,

@@ -2,43 +2,29 @@
 //! [`TYPE_DEPTH_MAX`](vm_core::interface::TYPE_DEPTH_MAX) deep in what vm-core has checked, and 128 in what
 //! `serde_json` has read, which bounds the recursion.
 
-use vm_core::ErrorCode;
 use vm_core::interface as core;
 
-use super::{Failure, Field, Function, Interface, Record, SCHEMA, Type, Variant};
+use super::{Field, Function, Interface, Kind, Record, Type, Variant};
 
 impl From<&core::Interface> for Interface {
     fn from(from: &core::Interface) -> Self {
-        let errors = from.errors.iter().zip(ErrorCode::CONTRACT_BASE..);
         Self {
-            schema: SCHEMA.to_owned(),
             name: from.name.clone(),
-            code_hash: None,
-            functions: from.functions.iter().map(Function::from).collect(),
-            events: from.events.iter().map(Record::from).collect(),
-            errors: errors
-                .map(|(record, code)| {
-                    let Record { name, docs, fields } = record.into();
-                    Failure { name, code, docs, fields }
-                })
-                .collect(),
-            objects: from.objects.iter().map(Record::from).collect(),
+            functions: map(&from.functions),
+            events: map(&from.events),
+            errors: map(&from.errors),
+            objects: map(&from.objects),
         }
     }
 }
 
 impl From<&Interface> for core::Interface {
     fn from(from: &Interface) -> Self {
-        let failure = |failure: &Failure| core::Record {
-            name: failure.name.clone(),
-            fields: map(&failure.fields),
-            docs: failure.docs.clone(),
-        };
         Self {
             name: from.name.clone(),
             functions: map(&from.functions),
             events: map(&from.events),
-            errors: from.errors.iter().map(failure).collect(),
+            errors: map(&from.errors),
             objects: map(&from.objects),
         }
     }
@@ -50,31 +36,38 @@ fn map<'a, A, B: From<&'a A>>(list: &'a [A]) -> Vec<B> {
 
 impl From<&core::Function> for Function {
     fn from(from: &core::Function) -> Self {
+        // No function has both flags: vm-core refuses such an interface.
+        let kind = if from.flags.has(core::Flags::INIT) {
+            Kind::Init
+        } else if from.flags.has(core::Flags::VIEW) {
+            Kind::View
+        } else {
+            Kind::Call
+        };
         Self {
             name: from.name.clone(),
-            docs: from.docs.clone(),
-            init: from.flags.has(core::Flags::INIT),
-            view: from.flags.has(core::Flags::VIEW),
+            kind,
             payable: from.flags.has(core::Flags::PAYABLE),
             reentrant: from.flags.has(core::Flags::REENTRANT),
             params: map(&from.params),
             returns: (&from.returns).into(),
+            docs: from.docs.clone(),
         }
     }
 }
 
 impl From<&Function> for core::Function {
     fn from(from: &Function) -> Self {
-        let flags = [
-            (from.init, core::Flags::INIT),
-            (from.view, core::Flags::VIEW),
-            (from.payable, core::Flags::PAYABLE),
-            (from.reentrant, core::Flags::REENTRANT),
-        ];
-        let set = flags.into_iter().filter(|(on, _)| *on);
+        let kind = match from.kind {
+            Kind::Init => core::Flags::INIT,
+            Kind::View => core::Flags::VIEW,
+            Kind::Call => core::Flags::default(),
+        };
+        let more = [(from.payable, core::Flags::PAYABLE), (from.reentrant, core::Flags::REENTRANT)];
+        let set = more.into_iter().filter(|(on, _)| *on);
         Self {
             name: from.name.clone(),
-            flags: set.fold(core::Flags::default(), |all, (_, flag)| all.with(flag)),
+            flags: set.fold(kind, |all, (_, flag)| all.with(flag)),
             params: map(&from.params),
             returns: (&from.returns).into(),
             docs: from.docs.clone(),
@@ -127,9 +120,7 @@ macro_rules! types {
                     $(core::Type::$plain => Self::$plain,)+
                     core::Type::Option(value) => Self::Option(inner(value)),
                     core::Type::Vec(element) => Self::Vec(inner(element)),
-                    core::Type::Array(length, element) => {
-                        Self::Array { length: *length, element: inner(element) }
-                    }
+                    core::Type::Array(length, element) => Self::Array(*length, inner(element)),
                     core::Type::Tuple(members) => Self::Tuple(map(members)),
                     core::Type::Struct { name, fields } => {
                         Self::Struct { name: name.clone(), fields: map(fields) }
@@ -137,9 +128,9 @@ macro_rules! types {
                     core::Type::Enum { name, variants } => {
                         Self::Enum { name: name.clone(), variants: map(variants) }
                     }
-                    core::Type::Map(key, value) => Self::Map { key: inner(key), value: inner(value) },
+                    core::Type::Map(key, value) => Self::Map(inner(key), inner(value)),
                     core::Type::Set(member) => Self::Set(inner(member)),
-                    core::Type::Result(ok, err) => Self::Result { ok: inner(ok), err: inner(err) },
+                    core::Type::Result(ok, err) => Self::Result(inner(ok), inner(err)),
                 }
             }
         }
@@ -151,7 +142,7 @@ macro_rules! types {
                     $(Type::$plain => Self::$plain,)+
                     Type::Option(value) => Self::Option(inner(value)),
                     Type::Vec(element) => Self::Vec(inner(element)),
-                    Type::Array { length, element } => Self::Array(*length, inner(element)),
+                    Type::Array(length, element) => Self::Array(*length, inner(element)),
                     Type::Tuple(members) => Self::Tuple(map(members)),
                     Type::Struct { name, fields } => {
                         Self::Struct { name: name.clone(), fields: map(fields) }
@@ -159,9 +150,9 @@ macro_rules! types {
                     Type::Enum { name, variants } => {
                         Self::Enum { name: name.clone(), variants: map(variants) }
                     }
-                    Type::Map { key, value } => Self::Map(inner(key), inner(value)),
+                    Type::Map(key, value) => Self::Map(inner(key), inner(value)),
                     Type::Set(member) => Self::Set(inner(member)),
-                    Type::Result { ok, err } => Self::Result(inner(ok), inner(err)),
+                    Type::Result(ok, err) => Self::Result(inner(ok), inner(err)),
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! Step 3: what the module under `#[contract]` offers, as its marks say it.
+//! Step 3: what the module or impl under `#[contract]` offers, as its marks say it.
 //!
 //! Types are the compiler's to know, so the whole interface is read from the built module; this outline says before
 //! that which entry points there will be, and the two are compared afterwards.
@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use syn::ext::IdentExt as _;
+use syn::punctuated::Punctuated;
 use syn::{Attribute, Item};
 
 use super::cfg;
@@ -24,7 +25,7 @@ pub struct FunctionOutline {
 /// A contract as its source shows it.
 #[derive(Clone, Debug)]
 pub struct Outline {
-    /// The name of the module.
+    /// The name of the module or type.
     pub name: String,
     /// In order.
     pub functions: Vec<FunctionOutline>,
@@ -43,26 +44,52 @@ pub struct Outline {
 const KINDS: [&str; 3] = ["init", "call", "view"];
 
 /// The outline of a module, if it is a contract.
-pub(super) fn read(module: &syn::ItemMod, file: &Arc<SourceFile>) -> Option<Outline> {
-    if !marked(&module.attrs, "contract") {
-        return None;
-    }
-    let mut outline = Outline {
-        name: module.ident.unraw().to_string(),
-        functions: Vec::new(),
-        events: 0,
-        errors: 0,
-        objects: 0,
-        file: Arc::clone(file),
-        span: module.ident.span().byte_range(),
-    };
+pub(super) fn of_module(module: &syn::ItemMod, file: &Arc<SourceFile>) -> Option<Outline> {
+    let mut outline = marked(&module.attrs, "contract").then(|| Outline::new(&module.ident, file))?;
     for item in module.content.iter().flat_map(|(_, items)| items) {
         outline.item(item);
     }
     Some(outline)
 }
 
+/// The outline of an `impl`, if it is a contract. Its events, errors and objects are arguments of the mark.
+pub(super) fn of_impl(block: &syn::ItemImpl, file: &Arc<SourceFile>) -> Option<Outline> {
+    let mark = block.attrs.iter().find(|attribute| is(attribute, "contract"))?;
+    let syn::Type::Path(path) = &*block.self_ty else { return None };
+    let mut outline = Outline::new(&path.path.segments.last()?.ident, file);
+    for item in &block.items {
+        if let syn::ImplItem::Fn(function) = item {
+            outline.function(&function.attrs, &function.sig.ident);
+        }
+    }
+    let lists = mark.parse_args_with(Punctuated::<syn::Meta, syn::Token![,]>::parse_terminated);
+    for list in lists.into_iter().flatten() {
+        let syn::Meta::List(list) = list else { continue };
+        let paths = list.parse_args_with(Punctuated::<syn::Path, syn::Token![,]>::parse_terminated);
+        let count = paths.map_or(0, |paths| paths.len());
+        match () {
+            () if list.path.is_ident("events") => outline.events = count,
+            () if list.path.is_ident("objects") => outline.objects = count,
+            // How many errors an enum has is written where the enum is.
+            () => {}
+        }
+    }
+    Some(outline)
+}
+
 impl Outline {
+    fn new(ident: &syn::Ident, file: &Arc<SourceFile>) -> Self {
+        Self {
+            name: ident.unraw().to_string(),
+            functions: Vec::new(),
+            events: 0,
+            errors: 0,
+            objects: 0,
+            file: Arc::clone(file),
+            span: ident.span().byte_range(),
+        }
+    }
+
     fn item(&mut self, item: &Item) {
         match item {
             Item::Fn(function) => self.function(&function.attrs, &function.sig.ident),
@@ -95,14 +122,16 @@ impl Outline {
 }
 
 fn marked(attributes: &[Attribute], mark: &str) -> bool {
-    attributes
-        .iter()
-        .any(|attribute| attribute.path().segments.last().is_some_and(|segment| segment.ident == mark))
+    attributes.iter().any(|attribute| is(attribute, mark))
+}
+
+fn is(attribute: &Attribute, mark: &str) -> bool {
+    attribute.path().segments.last().is_some_and(|segment| segment.ident == mark)
 }
 
 fn derives(attributes: &[Attribute], name: &str) -> bool {
     attributes.iter().filter(|attribute| attribute.path().is_ident("derive")).any(|attribute| {
-        let parser = syn::punctuated::Punctuated::<syn::Path, syn::Token![,]>::parse_terminated;
+        let parser = Punctuated::<syn::Path, syn::Token![,]>::parse_terminated;
         attribute.parse_args_with(parser).is_ok_and(|paths| {
             paths.iter().any(|path| path.segments.last().is_some_and(|segment| segment.ident == name))
         })

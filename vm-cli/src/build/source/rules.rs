@@ -74,7 +74,7 @@ impl Rule {
     pub const fn help(self) -> &'static str {
         match self {
             Self::Unreadable => "every file of the crate must be there and be valid Rust",
-            Self::Contract => "mark one module: `#[contract] pub mod name { ... }`",
+            Self::Contract => "mark one module, `#[contract] pub mod name { ... }`, or one impl",
             Self::Oversize => "split the contract in two that call each other, or generate less",
             Self::Dependency => {
                 "do without it, or, if you have read it and it computes the same everywhere, name it in Cargo.toml: \

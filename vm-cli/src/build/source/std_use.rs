@@ -1,8 +1,9 @@
 //! What to use instead of a part of std.
 
-/// The best advice for the path `std::a::b` (or `a::b` of another crate root), by its most telling segment.
-pub(super) fn instead<'a>(segments: impl IntoIterator<Item = &'a str>) -> Option<&'static str> {
-    segments.into_iter().find_map(|segment| {
+/// The best advice for the path `std::a::b` (or `a::b` of another crate root), by its most telling segment, the last that is known.
+pub(super) fn instead(segments: &[impl AsRef<str>]) -> Option<&'static str> {
+    // The last names most: `std::collections::HashMap`.
+    segments.iter().map(AsRef::as_ref).rev().find_map(|segment| {
         Some(match segment {
             "HashMap" | "hash_map" | "RandomState" | "DefaultHasher" => {
                 "a hash map's order is random: use `alloc::collections::BTreeMap`"

@@ -255,7 +255,7 @@ fn std_parts_have_their_own_advice() {
     )]);
     let checked = check(&folder.package).unwrap();
     let help: Vec<_> = checked.findings.iter().map(|finding| finding.help.as_str()).collect();
-    assert!(help[0].contains("BTreeMap"), "{help:?}");
+    assert!(help[0].contains("order is random"), "{help:?}");
     assert!(help[1].contains("block_time"), "{help:?}");
     assert!(Path::new(&checked.findings[0].file.path).is_absolute());
 }
@@ -282,4 +282,20 @@ fn r70_the_outline_counts_what_is_marked() {
     let functions: Vec<_> = outline.functions.iter().map(|f| (f.name.as_str(), f.kind)).collect();
     assert_eq!(functions, [("initialize", "init"), ("buy", "call"), ("type", "view")]);
     assert_eq!((outline.events, outline.errors, outline.objects), (2, 2, 1));
+}
+
+#[test]
+fn r70_a_contract_may_be_an_impl() {
+    let source = "#![no_std]
+        pub struct Shop;
+        #[contract(events(Sold, Bought), errors(ShopError))]
+        impl Shop {
+            #[init] pub fn initialize(ctx: &mut Context) {}
+            #[view] pub fn price(ctx: &Context) -> u64 { 1 }
+        }";
+    let folder = folder(&[("src/lib.rs", source)]);
+    let checked = check(&folder.package).unwrap();
+    assert!(checked.findings.is_empty(), "{:?}", checked.findings);
+    let outline = &checked.contracts[0];
+    assert_eq!((outline.name.as_str(), outline.functions.len(), outline.events), ("Shop", 2, 2));
 }

@@ -69,7 +69,7 @@ impl<'a> Rules<'a> {
         }
         match names.first().map(String::as_str) {
             Some("std") => {
-                let help = std_use::instead(names.iter().map(String::as_str)).unwrap_or(Rule::Std.help());
+                let help = std_use::instead(&names).unwrap_or(Rule::Std.help());
                 self.add_with_help(Rule::Std, whole, format!("`{path}`: a contract has no std"), help);
             }
             Some("core") if names.get(1).is_some_and(|name| name == "arch") => {
@@ -191,7 +191,7 @@ impl<'ast> Visit<'ast> for Rules<'_> {
     }
 
     fn visit_item_mod(&mut self, module: &'ast syn::ItemMod) {
-        self.contracts.extend(outline::read(module, self.file));
+        self.contracts.extend(outline::of_module(module, self.file));
         if module.content.is_none() {
             self.modules.push(out_of_line(module, self.file, &self.folder, self.inline > 0));
             return;
@@ -240,6 +240,7 @@ impl<'ast> Visit<'ast> for Rules<'_> {
         if let Some(token) = &item.unsafety {
             self.add(Rule::Unsafe, token.span, "an `unsafe impl`");
         }
+        self.contracts.extend(outline::of_impl(item, self.file));
         visit::visit_item_impl(self, item);
     }
 
@@ -294,7 +295,7 @@ impl<'ast> Visit<'ast> for Rules<'_> {
                 self.add(Rule::Environment, span, format!("{name}! reads the environment of the build"));
             }
             name if std_use::MACROS.contains(&name) => {
-                let help = std_use::instead([name]).unwrap_or(Rule::Std.help());
+                let help = std_use::instead(&[name]).unwrap_or(Rule::Std.help());
                 let message = format!("{name}!: a contract has no std");
                 self.add_with_help(Rule::Std, span.byte_range(), message, help);
             }

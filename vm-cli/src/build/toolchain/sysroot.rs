@@ -1,7 +1,7 @@
 //! core and alloc for Debian's compiler, built once per compiler and flags into a folder of the user's cache.
 //!
 //! `-Z build-std` is needed for this alone (hence `RUSTC_BOOTSTRAP`, here only); contracts build with plain stable
-//! flags. The recipe and the folder's name are those of `fixtures/wasm-toolchain.sh`, so that both share the sysroot.
+//! flags.
 
 use std::env;
 use std::ffi::OsString;
@@ -9,8 +9,6 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-use sha2::{Digest as _, Sha256};
 
 use super::{FEATURES, TARGET, Toolchain, ToolchainError};
 use crate::build::hermetic;
@@ -40,8 +38,8 @@ fn home() -> PathBuf {
 
 fn folder(toolchain: &Toolchain) -> PathBuf {
     let recipe = format!("{}{}\nrecipe-1\n", toolchain.version, FEATURES.join(" "));
-    let digest: String = Sha256::digest(recipe).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    home().join(format!("sysroot-{digest}"))
+    let digest = hex::encode(vm_core::blake3(recipe.as_bytes()));
+    home().join(format!("sysroot-{}", digest.get(..16).unwrap_or(&digest)))
 }
 
 /// Whether it has been made.
