@@ -1,6 +1,12 @@
 //! The command line: what it takes, and the exit codes that it gives.
 
-use std::io::{IsTerminal as _, Write};
+mod bindgen;
+mod build;
+mod new;
+mod toolchain;
+mod verify;
+
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -14,21 +20,29 @@ use crate::scenario::Scenario;
 use crate::store::Place;
 
 const EXIT_CODES: &str = "Exit codes:
+  0  done, and all is as it should be
+  1  what was looked at is not as it should be: an expectation, a source, a module, a hash
+  2  the command line or the input is wrong, or something is not installed; nothing was done
+  3  the machine failed (disk, memory, a bug); says nothing about what was looked at
+
+`vm COMMAND --help` says what these mean for a command.";
+
+const RUN_EXIT_CODES: &str = "Exit codes:
   0  every expectation holds
   1  an expectation does not hold
   2  the command line, a scenario or a module is wrong; nothing was run
   3  the node failed (disk, memory, a bug); says nothing about the scenario";
 
-/// What a command came to; see `vm run --help`.
+/// What a command came to; see `vm --help`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
-    /// Every expectation holds.
+    /// All is as it should be.
     Ok,
-    /// An expectation does not hold.
+    /// What was looked at is not as it should be.
     Unmet,
     /// Bad input.
     BadInput,
-    /// The node failed.
+    /// The machine failed.
     NodeFailure,
 }
 
@@ -56,8 +70,23 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Runs scenarios, each on a new store, and shows what every transaction did.
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = RUN_EXIT_CODES)]
     Run(RunArgs),
+    /// Makes a contract's crate from a template.
+    #[command(after_help = new::EXIT_CODES)]
+    New(new::NewArgs),
+    /// Compiles a contract's crate to a module that nodes take, the same bytes on every machine.
+    #[command(after_help = build::EXIT_CODES)]
+    Build(build::BuildArgs),
+    /// Rebuilds a contract's crate and compares with what is deployed.
+    #[command(after_help = verify::EXIT_CODES)]
+    Verify(verify::VerifyArgs),
+    /// Writes a typed client of a contract from the JSON of its interface.
+    #[command(after_help = bindgen::EXIT_CODES)]
+    Bindgen(bindgen::BindgenArgs),
+    /// Says which compiler for wasm is here, or what gets one.
+    #[command(after_help = toolchain::EXIT_CODES)]
+    Toolchain(toolchain::ToolchainArgs),
 }
 
 #[derive(Debug, Args)]
@@ -107,9 +136,14 @@ fn coloured(is_terminal: bool) -> bool {
     is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
+/// The colours of a stream.
+fn colours(stream: &impl IsTerminal) -> Colours {
+    if coloured(stream.is_terminal()) { Colours::On } else { Colours::Off }
+}
+
 /// Sets how diagnostics look. Has an effect the first time only.
 pub fn install_diagnostics() {
-    let on = coloured(std::io::stderr().is_terminal());
+    let on = colours(&std::io::stderr()) == Colours::On;
     let hook = miette::set_hook(Box::new(move |_| {
         let theme = if on { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
         let options = MietteHandlerOpts::new().graphical_theme(theme).wrap_lines(false).width(200).color(on);
@@ -124,6 +158,11 @@ impl Cli {
     pub fn execute(self, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
         match self.command {
             Command::Run(args) => args.execute(out, err),
+            Command::New(args) => args.execute(out, err),
+            Command::Build(args) => args.execute(out, err),
+            Command::Bindgen(args) => args.execute(out, err),
+            Command::Verify(args) => args.execute(out, err),
+            Command::Toolchain(args) => args.execute(out, err),
         }
     }
 }
@@ -208,7 +247,7 @@ impl RunArgs {
         if self.json {
             return Ok((run.passed(), Output::Json(json::report(scenario, &run))));
         }
-        let colours = if coloured(std::io::stdout().is_terminal()) { Colours::On } else { Colours::Off };
+        let colours = colours(&std::io::stdout());
         let mut report = String::new();
         let written = text::write(&mut report, scenario, &run, colours);
         debug_assert!(written.is_ok(), "writing to a String does not fail");

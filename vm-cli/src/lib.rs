@@ -1,4 +1,7 @@
-//! What the `vm` command does, as a library: scenarios, typed values, runs and reports.
+//! What the `vm` command does, as a library: scenarios, typed values, runs and reports; building contracts.
+//!
+//! [`build`] makes a module of a contract's crate, [`verify`] compares one with what is deployed, [`new`] writes a crate
+//! from a template, [`bindgen`] a client from an [`interface`].
 //!
 //! A [`Scenario`](scenario::Scenario) is loaded and checked whole, run on a store by [`run::run`], and what came of it
 //! is shown by [`report`]. Tests of contracts and of the VM itself use the same three steps.
@@ -8,13 +11,18 @@
 //! - an expectation that does not hold is never an error of the run, and a failure of the node never an expectation;
 //! - nothing here is part of consensus: the VM sees only bytes.
 
+pub mod bindgen;
+pub mod build;
 pub mod cli;
 pub mod expect;
+pub mod interface;
 mod names;
+pub mod new;
 pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod store;
 pub mod value;
+pub mod verify;
 
 pub use names::Names;

@@ -166,6 +166,12 @@ pub fn grouped(size: u128) -> String {
     out
 }
 
+/// [`grouped`], of a count.
+#[must_use]
+pub fn grouped_count(count: usize) -> String {
+    grouped(u128::try_from(count).unwrap_or(u128::MAX))
+}
+
 fn separated<T>(
     f: &mut fmt::Formatter<'_>,
     items: impl IntoIterator<Item = T>,
