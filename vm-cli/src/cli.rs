@@ -3,6 +3,7 @@
 mod bindgen;
 mod build;
 mod new;
+mod test;
 mod toolchain;
 mod verify;
 
@@ -84,6 +85,9 @@ enum Command {
     /// Writes a typed client of a contract from the JSON of its interface.
     #[command(after_help = bindgen::EXIT_CODES)]
     Bindgen(bindgen::BindgenArgs),
+    /// Runs a contract's tests as native code and as wasm, and its scenarios; shows what its functions cost.
+    #[command(after_help = test::EXIT_CODES)]
+    Test(test::TestArgs),
     /// Says which compiler for wasm is here, or what gets one.
     #[command(after_help = toolchain::EXIT_CODES)]
     Toolchain(toolchain::ToolchainArgs),
@@ -161,6 +165,7 @@ impl Cli {
             Command::New(args) => args.execute(out, err),
             Command::Build(args) => args.execute(out, err),
             Command::Bindgen(args) => args.execute(out, err),
+            Command::Test(args) => args.execute(out, err),
             Command::Verify(args) => args.execute(out, err),
             Command::Toolchain(args) => args.execute(out, err),
         }

@@ -22,6 +22,7 @@ pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod store;
+pub mod test;
 pub mod value;
 pub mod verify;
 

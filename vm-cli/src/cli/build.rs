@@ -31,7 +31,7 @@ Environment:
   VM_WASM_WORK    as --work";
 
 /// The folder that `VM_WASM_WORK` names.
-fn shared_work() -> Option<PathBuf> {
+pub(super) fn shared_work() -> Option<PathBuf> {
     std::env::var_os("VM_WASM_WORK").filter(|folder| !folder.is_empty()).map(PathBuf::from)
 }
 
