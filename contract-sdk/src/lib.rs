@@ -51,7 +51,7 @@
 //! Invariants:
 //! - every value crosses the boundary as canonical SCALE, and bytes with a second reading are refused ([`codec`]);
 //! - what the interface says is what the code does: both come from one expansion ([`interface`]);
-//! - all `unsafe` stands in `sys.rs` and `allocator.rs`.
+//! - all `unsafe` stands in `sys.rs`, `allocator.rs` and `codec/text.rs`.
 //!
 //! It does not check permissions, count gas or keep the call chain: the host does, whatever a contract says.
 
