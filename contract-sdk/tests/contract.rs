@@ -284,6 +284,13 @@ fn contract_errors_carry_their_position_and_fields() {
 }
 
 #[test]
+fn zero_is_no_code() {
+    assert_eq!(Error::new(0, vec![7]), Error::new(u32::MAX, vec![7]));
+    let reverted = Error::new(ErrorCode::CallReverted.code().into(), vec![0, 0, 0, 0]);
+    assert_eq!(reverted.callee().map(|error| error.code()), Some(u32::MAX));
+}
+
+#[test]
 fn a_callees_error_is_read_from_what_it_reverted_with() {
     let reverted = ErrorCode::CallReverted.code().into();
     let error = Error::new(reverted, vec![2, 0, 1, 0, 42]);
