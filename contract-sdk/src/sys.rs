@@ -4,6 +4,8 @@
 //! crate calls the safe functions below, which uphold the one duty that the host cannot check for its guest:
 //! pointer and length name memory that is readable, or writable and unshared, for the time of the call.
 
+use core::mem::MaybeUninit;
+
 use vm_core::{Address, Hash, ObjectId};
 
 /// What the kinds of the table are here.
@@ -78,12 +80,13 @@ fn len(bytes: &[u8]) -> u32 {
     u32::try_from(bytes.len()).unwrap_or(u32::MAX)
 }
 
-/// 32 bytes that `write` fills.
+/// 32 bytes that the host writes in `write`, or does not return from it.
 #[inline]
 fn fill(write: impl FnOnce(*mut u8)) -> [u8; 32] {
-    let mut bytes = [0; 32];
-    write(bytes.as_mut_ptr());
-    bytes
+    let mut bytes = MaybeUninit::<[u8; 32]>::uninit();
+    write(bytes.as_mut_ptr().cast());
+    // SAFETY: functions without a result have written all of it: where they can't, they end the frame.
+    unsafe { bytes.assume_init() }
 }
 
 #[inline]
@@ -217,14 +220,13 @@ pub(crate) fn call(contract: &Address, name: &[u8], args: &[u8], amount: u64, ga
 /// The host's result, and the new contract's address where that is not negative.
 #[inline]
 pub(crate) fn deploy(code_hash: &Hash, salt: &Hash, args: &[u8], amount: u64, gas: u64) -> (i32, Address) {
-    let mut result = 0i32;
-    let address = fill(|out| {
-        // SAFETY: hash and salt name 32 readable bytes, `out` 32 writable ones; `args` is a slice.
-        result = unsafe {
-            raw::deploy(code_hash.0.as_ptr(), salt.0.as_ptr(), args.as_ptr(), len(args), amount, gas, out)
-        };
-    });
-    (result, Address(address))
+    let mut address = Address::ZERO;
+    let out = address.0.as_mut_ptr();
+    // SAFETY: hash and salt name 32 readable bytes, `out` 32 writable ones; `args` is a slice.
+    let result = unsafe {
+        raw::deploy(code_hash.0.as_ptr(), salt.0.as_ptr(), args.as_ptr(), len(args), amount, gas, out)
+    };
+    (result, address)
 }
 
 #[inline]

@@ -97,11 +97,11 @@ impl Parse for File {
 pub(crate) fn from_json(item: TokenStream) -> Result<TokenStream> {
     let File { path, module } = syn::parse2(item)?;
     let problem = |text: String| Error::new(path.span(), text);
-    let full = std::path::Path::new(&manifest_folder()).join(path.value());
-    let json =
-        std::fs::read_to_string(&full).map_err(|error| problem(format!("{}: {error}", full.display())))?;
-    let interface: Interface =
-        json.parse().map_err(|error| problem(format!("{}: {error}", full.display())))?;
+    let name = path.value();
+    let full = std::path::Path::new(&manifest_folder()).join(&name);
+    let json = std::fs::read_to_string(&full)
+        .map_err(|error| problem(format!("{name}, from the folder of Cargo.toml: {error}")))?;
+    let interface: Interface = json.parse().map_err(|error| problem(format!("{name}: {error}")))?;
     let client = tokens(&interface, module.as_ref()).map_err(|error| problem(error.to_string()))?;
     let full = full.display().to_string();
     // So that cargo builds again when the file changes; the text itself goes nowhere.

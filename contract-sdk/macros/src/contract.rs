@@ -10,6 +10,7 @@ use syn::{
     Attribute, Error, ImplItem, Item, ItemFn, ItemImpl, ItemMod, Meta, Path, Result, Token, Type, parse_quote,
 };
 
+use crate::object;
 use crate::signature::{self, Function};
 
 /// What the contract offers.
@@ -131,12 +132,19 @@ fn read(items: &mut [Item], problems: &mut Vec<Error>) -> Contract {
                 } else if derives(&item.attrs, "Event") {
                     contract.events.push(item.ident.clone().into());
                 }
-                if take(&mut item.attrs, "object", problems) {
+                let marked = take(&mut item.attrs, "object", problems);
+                if marked {
                     item.attrs.push(parse_quote!(#[derive(::contract_sdk::Object)]));
                     item.attrs.push(parse_quote!(#[allow(dead_code)]));
                     contract.objects.push(item.ident.clone().into());
                 } else if derives(&item.attrs, "Object") {
                     contract.objects.push(item.ident.clone().into());
+                }
+                // The derives would say it too, but after them the compiler misses what they did not make.
+                if marked || derives(&item.attrs, "Object") {
+                    object::check(&item.ident, &item.generics, &item.fields, problems);
+                } else if contract.events.last().is_some_and(|event| event.is_ident(&item.ident)) {
+                    signature::check_fields(&item.fields, problems);
                 }
                 misfit(&item.attrs, &["error"], "errors are the variants of an enum", problems);
             }
@@ -150,6 +158,9 @@ fn read(items: &mut [Item], problems: &mut Vec<Error>) -> Contract {
                         problems.push(Error::new(item.ident.span(), ONE_ENUM));
                     }
                     contract.errors.push(item.ident.clone().into());
+                    item.variants
+                        .iter()
+                        .for_each(|variant| signature::check_fields(&variant.fields, problems));
                 }
                 misfit(&item.attrs, &["event", "object"], "this mark stands on a struct", problems);
             }

@@ -310,9 +310,9 @@ pub(crate) fn contract_error(input: &DeriveInput) -> Result<TokenStream> {
         let binders = shape.binders();
         let pattern = shape.with(&binders);
         let data = if binders.is_empty() {
-            quote!(::contract_sdk::entry::List::new())
+            quote!(::core::option::Option::None)
         } else {
-            quote!(::contract_sdk::Encode::encode(&(#(&#binders,)*)))
+            quote!(::core::option::Option::Some(::contract_sdk::Encode::encode(&(#(&#binders,)*))))
         };
         arms.push(quote!(#pattern => ::contract_sdk::Error::contract(#index, #data)));
     }

@@ -5,12 +5,14 @@ use quote::{ToTokens as _, format_ident, quote};
 use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 use syn::{
-    Data, DataStruct, DeriveInput, Error, Field, Fields, GenericArgument, PathArguments, Result, Type,
-    parse_quote,
+    Data, DataStruct, DeriveInput, Error, Field, Fields, GenericArgument, Generics, PathArguments, Result,
+    Type, parse_quote,
 };
 
+use crate::contract::all_or;
 use crate::derive::records;
 use crate::docs;
+use crate::signature::check_fields;
 
 /// What `Object` has already: a field's getter of that name would never be reached.
 const TAKEN: [&str; 10] =
@@ -18,15 +20,28 @@ const TAKEN: [&str; 10] =
 /// The types that are collections: `contract_sdk::collections`.
 const COLLECTIONS: [&str; 3] = ["Map", "List", "Count"];
 
-pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
-    let fields = named_fields(input)?;
-    let problems = fields.iter().filter_map(problem).reduce(|mut all, problem| {
-        all.combine(problem);
-        all
-    });
-    if let Some(all) = problems {
-        return Err(all);
+/// All that is wrong with a kind of object.
+pub(crate) fn check(ident: &Ident, generics: &Generics, fields: &Fields, problems: &mut Vec<Error>) {
+    if let Some(parameter) = generics.params.first() {
+        let text = "a kind of object is not generic, and its fields own their values";
+        problems.push(Error::new(parameter.span(), text));
     }
+    if matches!(fields, Fields::Unnamed(_)) {
+        problems.push(Error::new(ident.span(), NAMED));
+    }
+    problems.extend(fields.iter().filter_map(taken));
+    check_fields(fields, problems);
+}
+
+const NAMED: &str = "a kind of object is a struct with named fields";
+
+pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
+    let Data::Struct(DataStruct { fields, .. }) = &input.data else {
+        return Err(Error::new(input.ident.span(), NAMED));
+    };
+    let mut problems = Vec::new();
+    check(&input.ident, &input.generics, fields, &mut problems);
+    all_or(problems, TokenStream::new())?;
     let DeriveInput { ident, vis, .. } = input;
     let extension = format_ident!("{}Fields", ident.unraw());
     let docs = format!("The fields of an object of the kind `{}`.", ident.unraw());
@@ -63,21 +78,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     })
 }
 
-fn named_fields(input: &DeriveInput) -> Result<Vec<&Field>> {
-    if let Some(parameter) = input.generics.params.first() {
-        return Err(Error::new(
-            parameter.span(),
-            "a kind of object is not generic, and its fields own their values",
-        ));
-    }
-    match &input.data {
-        Data::Struct(DataStruct { fields: Fields::Named(fields), .. }) => Ok(fields.named.iter().collect()),
-        Data::Struct(DataStruct { fields: Fields::Unit, .. }) => Ok(Vec::new()),
-        _ => Err(Error::new(input.ident.span(), "a kind of object is a struct with named fields")),
-    }
-}
-
-fn problem(field: &&Field) -> Option<Error> {
+fn taken(field: &Field) -> Option<Error> {
     let ident = field.ident.as_ref()?;
     let name = ident.unraw().to_string();
     TAKEN.contains(&name.as_str()).then(|| {
@@ -123,7 +124,7 @@ fn names(field: &Field) -> (Ident, String) {
 }
 
 /// The declarations of a field's methods, and their definitions.
-fn methods(field: &&Field) -> (TokenStream, TokenStream) {
+fn methods(field: &Field) -> (TokenStream, TokenStream) {
     let (ident, name) = names(field);
     let ty = &field.ty;
     let docs = docs::text(&field.attrs);
@@ -189,10 +190,11 @@ fn methods(field: &&Field) -> (TokenStream, TokenStream) {
     )
 }
 
-fn store_and_load(field: &&Field) -> (TokenStream, TokenStream) {
+fn store_and_load(field: &Field) -> (TokenStream, TokenStream) {
     let (ident, name) = names(field);
     if is_collection(&field.ty) {
-        (TokenStream::new(), quote!(#ident: ::core::default::Default::default()))
+        // It holds nothing; but a field that is never read would be warned of.
+        (quote!(let _ = &self.#ident;), quote!(#ident: ::core::default::Default::default()))
     } else {
         (quote!(object.set(#name, &self.#ident)?;), quote!(#ident: object.get(#name)?))
     }

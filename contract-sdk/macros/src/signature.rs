@@ -267,6 +267,32 @@ fn portable(ty: &Type, borrows: bool, problems: &mut Vec<Error>) -> Type {
     ty
 }
 
+/// What is wrong with a type that authors reach for and no contract can have.
+fn foreign(path: &TypePath) -> Option<Error> {
+    let name = path.path.segments.last()?.ident.to_string();
+    let text = match name.as_str() {
+        "f32" | "f64" => "floats differ between machines; use integers",
+        "usize" | "isize" => "its width depends on the machine; use u32 or u64",
+        "char" => "it has no encoding; use String or u32",
+        "HashMap" => "its order differs between runs; use BTreeMap",
+        "HashSet" => "its order differs between runs; use BTreeSet",
+        _ => return None,
+    };
+    Some(Error::new(path.span(), format!("`{name}`: {text}")))
+}
+
+/// Reports the types of fields that no contract can have.
+pub(crate) fn check_fields<'a>(fields: impl IntoIterator<Item = &'a syn::Field>, problems: &mut Vec<Error>) {
+    struct Foreign<'a>(&'a mut Vec<Error>);
+    impl VisitMut for Foreign<'_> {
+        fn visit_type_path_mut(&mut self, path: &mut TypePath) {
+            self.0.extend(foreign(path));
+            visit_mut::visit_type_path_mut(self, path);
+        }
+    }
+    fields.into_iter().for_each(|field| Foreign(problems).visit_type_mut(&mut field.ty.clone()));
+}
+
 struct Portable<'a> {
     /// Whether `&str` and `&[u8]` are taken: arguments borrow from the input.
     borrows: bool,
@@ -281,19 +307,10 @@ impl Portable<'_> {
 
 impl VisitMut for Portable<'_> {
     fn visit_type_path_mut(&mut self, path: &mut TypePath) {
-        if let Some(name) = path.path.get_ident() {
-            let name = name.to_string();
-            match name.as_str() {
-                "f32" | "f64" => {
-                    self.refuse(path, format!("`{name}`: floats differ between machines; use integers"))
-                }
-                "usize" | "isize" => {
-                    self.refuse(path, format!("`{name}` has no fixed width; use u32 or u64"));
-                }
-                "Context" => self.refuse(path, "only the first parameter is the context"),
-                _ => {}
-            }
+        if path.path.is_ident("Context") {
+            self.refuse(path, "only the first parameter is the context");
         }
+        self.problems.extend(foreign(path));
         visit_mut::visit_type_path_mut(self, path);
     }
 

@@ -40,7 +40,20 @@ fn a_float_is_refused() {
 
 #[test]
 fn a_width_that_depends_on_the_target_is_refused() {
-    refused("#[call] pub fn f(ctx: &mut Context, x: Option<usize>) {}", "`usize` has no fixed width");
+    refused(
+        "#[call] pub fn f(ctx: &mut Context, x: Option<usize>) {}",
+        "`usize`: its width depends on the machine",
+    );
+}
+
+#[test]
+fn types_that_no_contract_has_are_refused_in_records_too() {
+    refused("#[event] struct A { x: Option<f64> }", "floats differ between machines");
+    refused("#[error] enum A { X { y: HashMap<u8, u8> } }", "use BTreeMap");
+    refused("#[object] struct A { x: std::collections::HashSet<u8> }", "use BTreeSet");
+    refused("#[derive(Object)] struct A { id: u8 }", "`id` means something");
+    refused("#[call] pub fn f(ctx: &mut Context, x: char) {}", "use String or u32");
+    assert_eq!(problems("struct Private { x: f64 }"), Vec::<String>::new());
 }
 
 #[test]
