@@ -100,7 +100,6 @@ impl Outcome {
     /// # Panics
     ///
     /// If it failed: with the error's name and the call tree.
-    #[must_use]
     pub fn expect_success(self) -> Self {
         if let Some(failure) = &self.failure {
             panic!("{} failed: {failure}\n{:#?}", self.what, self.trace);
@@ -152,6 +151,18 @@ impl Outcome {
         let events = self.receipt.events.iter().filter(|event| event.name == E::NAME);
         let read =
             |data: &[u8]| decode(data).unwrap_or_else(|_| panic!("the event {} has other fields", E::NAME));
+        events.map(|event| read(&event.data)).collect()
+    }
+
+    /// The fields of the events of this name, in order, each as a tuple.
+    ///
+    /// # Panics
+    ///
+    /// If such an event has other fields.
+    #[must_use]
+    pub fn event_fields<T: DecodeOwned>(&self, name: &str) -> Vec<T> {
+        let events = self.receipt.events.iter().filter(|event| event.name == name);
+        let read = |data: &[u8]| decode(data).unwrap_or_else(|_| panic!("the event {name} has other fields"));
         events.map(|event| read(&event.data)).collect()
     }
 
