@@ -5,9 +5,9 @@ use alloc::vec::Vec;
 use vm_core::{Address, ErrorCode};
 
 use crate::Context;
-use crate::codec::{Encode, zeros};
+use crate::codec::{DecodeOwned, Encode, zeros};
 use crate::error::{Error, Result};
-use crate::object::check;
+use crate::fields::{check, decode, receive};
 use crate::sys;
 
 /// A call to another contract, with what it sends along.
@@ -54,11 +54,35 @@ impl<'a> Call<'a> {
     /// As [`Context::call`].
     #[inline]
     pub fn send(self, _: &Context, args: &impl Encode) -> Result<Vec<u8>> {
+        let result = self.run(args)?;
+        Ok(if result == 0 { Vec::new() } else { returned() })
+    }
+
+    /// Sends it, with the arguments as a tuple, and returns the result.
+    ///
+    /// # Errors
+    ///
+    /// As [`Context::call`], and [`ErrorCode::Decode`] if what came back is no `T`.
+    #[inline]
+    pub fn receive<T: DecodeOwned>(self, _: &Context, args: &impl Encode) -> Result<T> {
+        let length = self.run(args)?;
+        if length.is_positive() {
+            return receive::<T, T>(
+                |out| Ok(usize::try_from(sys::returned(out)).unwrap_or(usize::MAX)),
+                decode,
+            );
+        }
+        decode(Some(&[]))
+    }
+
+    /// The length of what came back.
+    #[inline]
+    fn run(self, args: &impl Encode) -> Result<i32> {
         let result = args.using_encoded(|args| {
             sys::call(&self.contract, self.function.as_bytes(), args, self.value, self.gas)
         });
         settle(result)?;
-        Ok(if result == 0 { Vec::new() } else { returned() })
+        Ok(result)
     }
 }
 

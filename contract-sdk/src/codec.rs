@@ -9,6 +9,7 @@
 
 mod collections;
 mod plain;
+mod text;
 
 use alloc::vec::Vec;
 

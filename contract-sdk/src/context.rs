@@ -3,12 +3,13 @@
 use core::marker::PhantomData;
 
 use alloc::vec::Vec;
-use vm_core::{Address, Hash, ObjectId, Policy};
+use vm_core::{Address, ErrorCode, Hash, ObjectId, Policy};
 
 use crate::call::Call;
 use crate::codec::Encode;
 use crate::error::Result;
-use crate::object::{Object, check};
+use crate::fields::check;
+use crate::object::{Kind, Object};
 use crate::sys;
 
 /// What the contract can ask and do, handed to each of its functions.
@@ -114,6 +115,86 @@ impl Context {
             Policy::Contract => 0,
             Policy::Owner => 1,
         }))
+    }
+
+    /// Makes an object with the fields of a struct under `#[object]`. It belongs to the contract, by whose code alone it
+    /// is changed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Object::set`].
+    #[inline]
+    pub fn create<T: Kind>(&mut self, fields: T) -> Result<Object<T>> {
+        self.create_with(Policy::Contract, fields)
+    }
+
+    /// As [`Self::create`], for an object that, once it is given away, the host lets only its owner change
+    /// ([`Policy::Owner`]).
+    ///
+    /// # Errors
+    ///
+    /// As [`Object::set`].
+    #[inline]
+    pub fn create_owned<T: Kind>(&mut self, fields: T) -> Result<Object<T>> {
+        self.create_with(Policy::Owner, fields)
+    }
+
+    #[inline]
+    fn create_with<T: Kind>(&mut self, policy: Policy, fields: T) -> Result<Object<T>> {
+        let object = self.create_object_with(policy).typed();
+        fields.store(&object)?;
+        Ok(object)
+    }
+
+    /// As [`Self::get_object`], for an object of a kind.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::get_object`].
+    #[inline]
+    pub fn get<T: Kind>(&self, id: ObjectId) -> Result<Object<T>> {
+        self.get_object(id).map(Object::typed)
+    }
+
+    /// As [`Self::get_object_with_owner`], for an object of a kind.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::get_object_with_owner`].
+    #[inline]
+    pub fn get_with_owner<T: Kind>(&self, owner: Address) -> Result<Object<T>> {
+        self.get_object_with_owner(owner).map(Object::typed)
+    }
+
+    /// The object that the contract itself has owned longest: the one that its initialiser made first and kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::get_object_with_owner`].
+    #[inline]
+    pub fn own<T: Kind>(&self) -> Result<Object<T>> {
+        self.get_with_owner(self.contract_address())
+    }
+
+    /// Fails unless the sender owns the object. To fail with an error of the contract's own, compare
+    /// [`Self::sender`] and [`Object::owner`] in `require!`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::Permission`].
+    #[inline]
+    pub fn require_owner<T>(&self, object: &Object<T>) -> Result<()> {
+        self.require_sender(object.owner())
+    }
+
+    /// Fails unless this is the sender.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::Permission`].
+    #[inline]
+    pub fn require_sender(&self, allowed: Address) -> Result<()> {
+        if self.sender() == allowed { Ok(()) } else { Err(ErrorCode::Permission.into()) }
     }
 
     /// The contract's object with this id.

@@ -61,11 +61,24 @@ impl Error {
     /// The error that a called contract reverted with, if this is a call that reverted with one.
     #[must_use]
     pub fn callee(&self) -> Option<Self> {
+        let (code, data) = self.reverted_with()?;
+        Some(Self { code, data: copied(data) })
+    }
+
+    /// The index and the encoded fields of the called contract's own error, if this is a call that reverted with one.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn of_callee(&self) -> Option<(u32, &[u8])> {
+        let (code, data) = self.reverted_with()?;
+        Some((code.checked_sub(ErrorCode::CONTRACT_BASE)?, data))
+    }
+
+    fn reverted_with(&self) -> Option<(u32, &[u8])> {
         if !self.is(ErrorCode::CallReverted) {
             return None;
         }
         let (code, data) = self.data.split_first_chunk::<4>()?;
-        Some(Self { code: u32::from_le_bytes(*code), data: copied(data) })
+        Some((u32::from_le_bytes(*code), data))
     }
 }
 

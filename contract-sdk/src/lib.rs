@@ -51,7 +51,7 @@
 //! Invariants:
 //! - every value crosses the boundary as canonical SCALE, and bytes with a second reading are refused ([`codec`]);
 //! - what the interface says is what the code does: both come from one expansion ([`interface`]);
-//! - all `unsafe` stands in `sys.rs` and `allocator.rs`.
+//! - all `unsafe` stands in `sys.rs`, `allocator.rs` and `codec/text.rs`.
 //!
 //! It does not check permissions, count gas or keep the call chain: the host does, whatever a contract says.
 
@@ -63,10 +63,12 @@ extern crate alloc;
 mod allocator;
 mod call;
 pub mod codec;
+pub mod collections;
 mod context;
 #[doc(hidden)]
 pub mod entry;
 mod error;
+mod fields;
 pub mod interface;
 mod object;
 mod sys;
@@ -74,21 +76,34 @@ mod sys;
 pub use call::Call;
 pub use codec::{Decode, DecodeOwned, Encode};
 pub use context::{Context, Event, Objects};
-#[doc(hidden)]
-pub use contract_sdk_macros::ObjectRecord;
-pub use contract_sdk_macros::{ContractError, Decode, Described, Encode, Event, contract};
+pub use contract_sdk_macros::{
+    ContractError, Decode, Described, Encode, Event, Object, call, client, contract, event, init, interface,
+    object, payable, reentrant, view,
+};
 pub use error::{Error, Result};
 pub use interface::Described;
-pub use object::Object;
+pub use object::{Kind, Object, Untyped};
 pub use vm_core::{Address, ErrorCode, Hash, ObjectId, Policy};
+
+/// What generated clients name, so that they need no `use`.
+#[doc(hidden)]
+pub mod client {
+    pub use alloc::collections::{BTreeMap, BTreeSet};
+    pub use alloc::string::String;
+    pub use alloc::vec::Vec;
+}
 
 /// All that a contract usually names, `String` and `Vec` among it.
 pub mod prelude {
+    pub use crate::collections::{Count, List, Map};
     pub use crate::{
         Address, Call, Context, ContractError, Decode, Described, Encode, Error, ErrorCode, Hash, Object,
-        ObjectId, Policy, Result, contract, require,
+        ObjectId, Policy, Result, require,
     };
     pub use alloc::string::String;
     pub use alloc::vec::Vec;
     pub use alloc::{format, vec};
+    pub use contract_sdk_macros::{
+        call, client, contract, event, init, interface, object, payable, reentrant, view,
+    };
 }

@@ -1,29 +1,77 @@
 //! Objects: what a contract's state is made of.
 
-use vm_core::{Address, ErrorCode, ObjectId};
+use core::fmt;
+use core::marker::PhantomData;
 
-use crate::codec::{Decode, DecodeOwned, Encode, decode_exact, zeros};
-use crate::error::{Error, Result};
+use vm_core::{Address, ObjectId};
+
+use crate::codec::{DecodeOwned, Encode};
+use crate::error::Result;
+use crate::fields::Fields;
 use crate::sys;
-
-/// Values up to this many bytes are read on the stack when their type has a bound.
-const BOUNDED_STACK: usize = 64;
-/// Values up to this many bytes are read on the stack when their type has none.
-const UNBOUNDED_STACK: usize = 256;
 
 /// One of the contract's objects: an owner and named fields.
 ///
 /// It is a handle to what the host keeps, valid in the frame that got it; two handles may mean the same object, and
-/// each sees what the other wrote.
-#[derive(Debug)]
-pub struct Object {
+/// each sees what the other wrote. Nothing is read before it is asked for, and nothing written but what is set.
+///
+/// An `Object` is read and written by the names of its fields; an `Object<T>`, where `T` is a struct under
+/// `#[object]`, also has a method per field: see the [derive](macro@crate::Object). The kind is a matter of the
+/// contract's code: the host knows no kinds, and an id that a caller sent may mean any object of the contract. Reading
+/// a field that its kind has not fails with [`ErrorCode::FieldNotFound`](crate::ErrorCode::FieldNotFound).
+pub struct Object<T = Untyped> {
     handle: u32,
+    kind: PhantomData<fn() -> T>,
 }
 
-impl Object {
+/// The kind of an [`Object`] of which only the names of its fields are known.
+#[derive(Debug)]
+pub enum Untyped {}
+
+/// A struct under `#[object]`: the fields of a kind of object.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no kind of object",
+    label = "not under #[object]",
+    note = "put `#[object]` on the struct, inside the contract's module, or `#[derive(Object)]` elsewhere"
+)]
+pub trait Kind: Sized {
+    /// Writes every field.
+    ///
+    /// # Errors
+    ///
+    /// As [`Object::set`].
+    fn store(&self, object: &Object<Self>) -> Result<()>;
+
+    /// Reads every field.
+    ///
+    /// # Errors
+    ///
+    /// As [`Object::get`].
+    fn load(object: &Object<Self>) -> Result<Self>;
+}
+
+impl<T> fmt::Debug for Object<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Object").field("handle", &self.handle).finish()
+    }
+}
+
+impl<T> Object<T> {
     #[inline]
     pub(crate) const fn new(handle: u32) -> Self {
-        Self { handle }
+        Self { handle, kind: PhantomData }
+    }
+
+    #[inline]
+    pub(crate) const fn fields(&self) -> Fields {
+        Fields(self.handle)
+    }
+
+    /// The same object, taken for one of another kind.
+    #[inline]
+    #[must_use]
+    pub const fn typed<U>(self) -> Object<U> {
+        Object::new(self.handle)
     }
 
     /// Its id.
@@ -57,69 +105,60 @@ impl Object {
     ///
     /// # Errors
     ///
-    /// [`ErrorCode::FieldNotFound`] if there is none, [`ErrorCode::Decode`] if it holds no `T`,
-    /// [`ErrorCode::ObjectNotFound`] if the object was deleted.
+    /// [`ErrorCode::FieldNotFound`](crate::ErrorCode::FieldNotFound) if there is none,
+    /// [`ErrorCode::Decode`](crate::ErrorCode::Decode) if it holds no `V`,
+    /// [`ErrorCode::ObjectNotFound`](crate::ErrorCode::ObjectNotFound) if the object was deleted.
     #[inline]
-    pub fn get<T: DecodeOwned>(&self, field: &str) -> Result<T> {
-        match <T as Decode<'static>>::MAX_LEN {
-            Some(bound) if bound <= BOUNDED_STACK => {
-                let mut stack = [0; BOUNDED_STACK];
-                let length = self.read(field, stack.get_mut(..bound).unwrap_or_default())?;
-                // A longer value was not written, and is no `T`.
-                decode(stack.get(..bound).and_then(|bytes| bytes.get(..length)))
-            }
-            _ => {
-                let mut stack = [0; UNBOUNDED_STACK];
-                let length = self.read(field, &mut stack)?;
-                if let Some(bytes) = stack.get(..length) {
-                    return decode(Some(bytes));
-                }
-                let mut heap = zeros(length);
-                self.read(field, &mut heap)?;
-                decode(Some(&heap))
-            }
-        }
+    pub fn get<V: DecodeOwned>(&self, field: &str) -> Result<V> {
+        self.fields().get(field.as_bytes())
     }
 
     /// Writes a field, whether or not it is there.
     ///
     /// # Errors
     ///
-    /// [`ErrorCode::Permission`] if the object's policy forbids it to the sender, [`ErrorCode::FieldNameSize`] or
-    /// [`ErrorCode::ValueSize`] past the limits, [`ErrorCode::ObjectNotFound`] if the object was deleted.
+    /// [`ErrorCode::Permission`](crate::ErrorCode::Permission) if the object's policy forbids it to the sender,
+    /// [`ErrorCode::FieldNameSize`](crate::ErrorCode::FieldNameSize) or
+    /// [`ErrorCode::ValueSize`](crate::ErrorCode::ValueSize) past the limits,
+    /// [`ErrorCode::ObjectNotFound`](crate::ErrorCode::ObjectNotFound) if the object was deleted.
     #[inline]
-    pub fn set<T: Encode + ?Sized>(&self, field: &str, value: &T) -> Result<()> {
-        check(value.using_encoded(|bytes| sys::field_set(self.handle, field.as_bytes(), bytes))).map(|_| ())
+    pub fn set<V: Encode + ?Sized>(&self, field: &str, value: &V) -> Result<()> {
+        self.fields().set(field.as_bytes(), value)
+    }
+
+    /// Writes what `change` makes of a field's value, unless the value stays the same. Returns the new value.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::get`] and [`Self::set`], and what `change` returns: nothing is written then.
+    #[inline]
+    pub fn update<V: Encode + DecodeOwned>(
+        &self,
+        field: &str,
+        change: impl FnOnce(V) -> Result<V>,
+    ) -> Result<V> {
+        self.fields().update(field.as_bytes(), change)
     }
 
     /// Removes a field.
     ///
     /// # Errors
     ///
-    /// [`ErrorCode::FieldNotFound`] if there is none, and as [`Self::set`].
+    /// [`ErrorCode::FieldNotFound`](crate::ErrorCode::FieldNotFound) if there is none, and as [`Self::set`].
     #[inline]
     pub fn remove(&self, field: &str) -> Result<()> {
-        check(sys::field_remove(self.handle, field.as_bytes())).map(|_| ())
+        self.fields().remove(field.as_bytes())
     }
+}
 
-    /// The whole length of the field, whose bytes are in `out` if it is no longer than that.
+impl<T: Kind> Object<T> {
+    /// Reads all its fields at once. A collection is there, but not what it holds.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::get`].
     #[inline]
-    fn read(&self, field: &str, out: &mut [u8]) -> Result<usize> {
-        let length = check(sys::field_get(self.handle, field.as_bytes(), out))?;
-        Ok(usize::try_from(length).unwrap_or(usize::MAX))
+    pub fn load(&self) -> Result<T> {
+        T::load(self)
     }
-}
-
-#[inline]
-fn decode<T: DecodeOwned>(bytes: Option<&[u8]>) -> Result<T> {
-    match bytes.map(decode_exact) {
-        Some(Ok(value)) => Ok(value),
-        Some(Err(_)) | None => Err(ErrorCode::Decode.into()),
-    }
-}
-
-/// A host function's result: negative ones are errors.
-#[inline]
-pub(crate) fn check(result: i32) -> Result<u32> {
-    u32::try_from(result).map_err(|_| Error::from_host(result))
 }

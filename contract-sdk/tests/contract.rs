@@ -181,6 +181,92 @@ fn the_interface_decodes_to_what_the_source_says() {
     assert_eq!(interface, expected);
 }
 
+/// Kinds of objects with collections, and functions in an impl.
+pub mod over_an_impl {
+    use contract_sdk::Event;
+    use contract_sdk::prelude::*;
+
+    #[derive(Encode, Event)]
+    pub struct Opened {
+        pub at: u64,
+    }
+
+    #[derive(ContractError)]
+    pub enum ShopError {
+        Closed,
+    }
+
+    /// What is sold.
+    #[derive(Object)]
+    pub struct Shelf {
+        /// The name.
+        pub r#type: String,
+        pub prices: Map<String, u64>,
+        pub items: List<u64>,
+        pub sold: Count,
+    }
+
+    /// The contract.
+    #[derive(Debug)]
+    pub struct Shop;
+
+    #[contract(events(Opened), errors(ShopError), objects(Shelf))]
+    impl Shop {
+        /// Opens.
+        #[init]
+        pub fn open(ctx: &mut Context, r#type: &str) -> Result<ObjectId> {
+            ctx.log(&Opened { at: ctx.block_height() });
+            let (prices, items, sold) = (Map::new(), List::new(), Count::new());
+            Ok(ctx.create(Shelf { r#type: r#type.into(), prices, items, sold })?.id())
+        }
+
+        #[call]
+        #[payable]
+        pub fn buy(ctx: &mut Context, item: &str) -> Result<()> {
+            let shelf = ctx.own::<Shelf>()?;
+            require!(shelf.prices().contains(item)?, ShopError::Closed);
+            shelf.sold().advance()?;
+            shelf.update_type(|name| Ok(name + "!")).map(drop)
+        }
+
+        fn not_called() {}
+    }
+
+    #[test]
+    fn its_helpers_stay_its_own() {
+        Shop::not_called();
+    }
+}
+
+#[test]
+fn an_impl_gives_the_interface_that_a_module_gives() {
+    use over_an_impl::contract_sdk_generated::{ENTRIES, INTERFACE_BYTES};
+    let interface = Interface::decode_checked(&INTERFACE_BYTES, 32_768).unwrap();
+    assert_eq!(interface.name, "Shop");
+    let functions: Vec<(&str, Flags, usize)> = interface
+        .functions
+        .iter()
+        .map(|function| (function.name.as_str(), function.flags, function.params.len()))
+        .collect();
+    assert_eq!(functions, [("open", Flags::INIT, 1), ("buy", Flags::PAYABLE, 1)]);
+    assert_eq!(interface.functions[0].docs, "Opens.");
+    assert_eq!(ENTRIES.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["open", "buy"]);
+    assert_eq!((interface.events[0].name.as_str(), interface.errors[0].name.as_str()), ("Opened", "Closed"));
+}
+
+/// A list's own field holds its length, a count's its number; a map has no field of its own name.
+#[test]
+fn collections_are_described_by_what_their_own_field_holds() {
+    use over_an_impl::contract_sdk_generated::INTERFACE_BYTES;
+    let interface = Interface::decode_checked(&INTERFACE_BYTES, 32_768).unwrap();
+    let expected = Record {
+        name: "Shelf".into(),
+        fields: vec![field("type", Type::String), field("items", Type::U32), field("sold", Type::U64)],
+        docs: "What is sold.".into(),
+    };
+    assert_eq!(interface.objects, [expected]);
+}
+
 #[test]
 fn every_function_has_an_entry() {
     let entries = sample::contract_sdk_generated::ENTRIES;

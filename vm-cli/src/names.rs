@@ -1,16 +1,18 @@
-//! The names that a scenario gives to addresses and objects, looked up in both directions.
+//! The names that a scenario gives to addresses, objects and code, looked up in both directions.
 
 use std::collections::BTreeMap;
 
-use vm_core::{Address, ObjectId};
+use vm_core::{Address, Hash, ObjectId};
 
-/// Named addresses (`@name`) and objects (`$name`).
+/// Named addresses (`@name`), objects (`$name`) and hashes of code (`#name`).
 #[derive(Clone, Debug, Default)]
 pub struct Names {
     addresses: BTreeMap<String, Address>,
     objects: BTreeMap<String, ObjectId>,
+    code: BTreeMap<String, Hash>,
     address_names: BTreeMap<Address, String>,
     object_names: BTreeMap<ObjectId, String>,
+    code_names: BTreeMap<Hash, String>,
 }
 
 impl Names {
@@ -28,6 +30,30 @@ impl Names {
     pub fn add_object(&mut self, name: &str, object: ObjectId) {
         self.objects.insert(name.to_owned(), object);
         self.object_names.entry(object).or_insert_with(|| name.to_owned());
+    }
+
+    /// Names the hash of a module.
+    pub fn add_code(&mut self, name: &str, hash: Hash) {
+        self.code.insert(name.to_owned(), hash);
+        self.code_names.entry(hash).or_insert_with(|| name.to_owned());
+    }
+
+    /// The hash of the module with this name, without its `#`.
+    #[must_use]
+    pub fn code(&self, name: &str) -> Option<Hash> {
+        self.code.get(name).copied()
+    }
+
+    /// `#name`, or the hex digits of a hash that is no module's.
+    #[must_use]
+    pub fn show_hash(&self, hash: &Hash) -> String {
+        self.code_names.get(hash).map_or_else(|| hash.to_string(), |name| format!("#{name}"))
+    }
+
+    /// All names of modules, with their `#`, in order: for messages.
+    #[must_use]
+    pub fn list_code(&self) -> String {
+        list(self.code.keys().map(|name| format!("#{name}")))
     }
 
     /// The address with this name, without its `@`.

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 const VM: &str = env!("CARGO_BIN_EXE_vm");
-const TEMPLATES: [&str; 3] = ["token", "nft", "counter"];
+const TEMPLATES: [&str; 6] = ["token", "nft", "counter", "escrow", "voting", "factory"];
 
 /// `program` in `folder`: `vm` is this build's, cargo's work is shared.
 fn command(folder: &Path, program: &str) -> Command {

@@ -40,13 +40,23 @@ impl Function {
         self.flags & INIT != 0
     }
 
-    /// Its export: decodes the arguments, calls it, hands on the result.
-    pub(crate) fn entry(&self) -> TokenStream {
+    pub(crate) const fn is_view(&self) -> bool {
+        self.flags & VIEW != 0
+    }
+
+    pub(crate) const fn is_payable(&self) -> bool {
+        self.flags & PAYABLE != 0
+    }
+
+    /// Its export: decodes the arguments, calls it, hands on the result. `prefix` stands before its name.
+    pub(crate) fn entry(&self, prefix: &TokenStream) -> TokenStream {
         let ident = &self.ident;
         let export = ident.unraw().to_string();
         let types: Vec<&Type> = self.params.iter().map(|(_, ty)| ty).collect();
         let names: Vec<Ident> =
             (0..types.len()).map(|index| quote::format_ident!("argument_{index}")).collect();
+        // A glob brings types into the entries' module, but there the entry itself has the function's name.
+        let path = if prefix.is_empty() { quote!(super::super::#ident) } else { quote!(#prefix #ident) };
         let finish = if self.fallible { quote!(settle) } else { quote!(give) };
         quote! {
             #[cfg_attr(target_arch = "wasm32", unsafe(export_name = #export))]
@@ -60,7 +70,7 @@ impl Function {
                 let mut input = ::contract_sdk::entry::input::<BOUNDED>(&mut buffer, &mut heap);
                 #(let #names = ::contract_sdk::entry::argument(&mut input);)*
                 ::contract_sdk::entry::end(input);
-                ::contract_sdk::entry::#finish(super::super::#ident(
+                ::contract_sdk::entry::#finish(#path(
                     &mut ::contract_sdk::entry::context(),
                     #(#names,)*
                 ));
@@ -202,10 +212,17 @@ fn check_context(first: Option<&FnArg>, flags: u8, ident: &Ident, problems: &mut
             problems.push(Error::new(reference.span(), "a view takes `&Context`: it changes nothing"));
         }
         Some(_) => {}
-        None => problems.push(Error::new(
-            first.map_or_else(|| ident.span(), |argument| argument.span()),
-            format!("the first parameter of a contract function is `{wanted}`"),
-        )),
+        None => {
+            let (at, instead) = match first {
+                Some(FnArg::Receiver(receiver)) => {
+                    (receiver.span(), ", and there is no `self`: state is in objects")
+                }
+                Some(argument) => (argument.span(), ""),
+                None => (ident.span(), ""),
+            };
+            let text = format!("the first parameter of a contract function is `{wanted}`{instead}");
+            problems.push(Error::new(at, text));
+        }
     }
 }
 
@@ -250,6 +267,32 @@ fn portable(ty: &Type, borrows: bool, problems: &mut Vec<Error>) -> Type {
     ty
 }
 
+/// What is wrong with a type that authors reach for and no contract can have.
+fn foreign(path: &TypePath) -> Option<Error> {
+    let name = path.path.segments.last()?.ident.to_string();
+    let text = match name.as_str() {
+        "f32" | "f64" => "floats differ between machines; use integers",
+        "usize" | "isize" => "its width depends on the machine; use u32 or u64",
+        "char" => "it has no encoding; use String or u32",
+        "HashMap" => "its order differs between runs; use BTreeMap",
+        "HashSet" => "its order differs between runs; use BTreeSet",
+        _ => return None,
+    };
+    Some(Error::new(path.span(), format!("`{name}`: {text}")))
+}
+
+/// Reports the types of fields that no contract can have.
+pub(crate) fn check_fields<'a>(fields: impl IntoIterator<Item = &'a syn::Field>, problems: &mut Vec<Error>) {
+    struct Foreign<'a>(&'a mut Vec<Error>);
+    impl VisitMut for Foreign<'_> {
+        fn visit_type_path_mut(&mut self, path: &mut TypePath) {
+            self.0.extend(foreign(path));
+            visit_mut::visit_type_path_mut(self, path);
+        }
+    }
+    fields.into_iter().for_each(|field| Foreign(problems).visit_type_mut(&mut field.ty.clone()));
+}
+
 struct Portable<'a> {
     /// Whether `&str` and `&[u8]` are taken: arguments borrow from the input.
     borrows: bool,
@@ -264,19 +307,10 @@ impl Portable<'_> {
 
 impl VisitMut for Portable<'_> {
     fn visit_type_path_mut(&mut self, path: &mut TypePath) {
-        if let Some(name) = path.path.get_ident() {
-            let name = name.to_string();
-            match name.as_str() {
-                "f32" | "f64" => {
-                    self.refuse(path, format!("`{name}`: floats differ between machines; use integers"))
-                }
-                "usize" | "isize" => {
-                    self.refuse(path, format!("`{name}` has no fixed width; use u32 or u64"));
-                }
-                "Context" => self.refuse(path, "only the first parameter is the context"),
-                _ => {}
-            }
+        if path.path.is_ident("Context") {
+            self.refuse(path, "only the first parameter is the context");
         }
+        self.problems.extend(foreign(path));
         visit_mut::visit_type_path_mut(self, path);
     }
 

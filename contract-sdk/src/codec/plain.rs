@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use vm_core::{Address, Hash, ObjectId};
 
-use super::{Decode, DecodeError, Encode, Input, Output, copied, length_len};
+use super::{Decode, DecodeError, Encode, Input, Output, copied, length_len, text};
 
 macro_rules! integers {
     ($($int:ident: $len:literal $(, $extra:tt)?;)+) => {$(
@@ -186,7 +186,7 @@ impl<'a> Decode<'a> for &'a str {
 
     #[inline]
     fn decode(input: &mut Input<'a>) -> Result<Self, DecodeError> {
-        core::str::from_utf8(<&[u8]>::decode(input)?).map_err(|_| DecodeError)
+        text::borrowed(<&[u8]>::decode(input)?)
     }
 }
 
@@ -195,7 +195,7 @@ impl<'a> Decode<'a> for String {
 
     #[inline]
     fn decode(input: &mut Input<'a>) -> Result<Self, DecodeError> {
-        Self::from_utf8(Vec::decode(input)?).map_err(|_| DecodeError)
+        text::owned(Vec::decode(input)?)
     }
 }
 

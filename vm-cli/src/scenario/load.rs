@@ -131,6 +131,7 @@ impl Loader<'_> {
         for (name, module) in &file.contracts {
             self.check_name(name.get_ref(), "contract", name.span())?;
             let module = self.module(name.get_ref(), module)?;
+            self.names.add_code(name.get_ref(), Hash::of_code(&module.code));
             self.modules.insert(name.get_ref().clone(), module);
         }
         // Addresses of contracts do not depend on how anything ends: all are known before the first transaction.

@@ -170,7 +170,10 @@ impl Decoder<'_, '_> {
                 let object = self.plain::<ObjectId>()?;
                 Human::Text(self.names.show_object(&object))
             }
-            Type::Hash => Human::Text(self.plain::<Hash>()?.to_string()),
+            Type::Hash => {
+                let hash = self.plain::<Hash>()?;
+                Human::Text(self.names.show_hash(&hash))
+            }
             Type::Option(inner) => match self.plain::<u8>()? {
                 0 => Human::Text("None".to_owned()),
                 1 => Human::variant("Some", self.value(inner)?),

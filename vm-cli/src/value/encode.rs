@@ -130,10 +130,8 @@ impl Encoder<'_> {
                 self.push(&object)
             }
             Type::Hash => {
-                match text(value, "Hash (\"0x\" and 64 hex digits)", path)?.parse::<vm_core::Hash>() {
-                    Ok(hash) => self.push(&hash),
-                    Err(error) => fail(value, path, format!("expected Hash: {error}")),
-                }
+                let hash = hash(value, self.names, path)?;
+                self.push(&hash)
             }
             Type::Option(inner) => self.option(ty, inner, value, path),
             Type::Result(good, bad) => match value.value.as_variant() {
@@ -493,6 +491,22 @@ pub(crate) fn address(value: &Located, names: &Names, path: &str) -> Result<vm_c
         return mismatch(expected, value, path);
     }
     text.parse().or_else(|error| fail(value, path, format!("expected Address: {error}")))
+}
+
+/// The hash that `value` names: `#name` of a module or `0x...`.
+fn hash(value: &Located, names: &Names, path: &str) -> Result<vm_core::Hash, ValueError> {
+    let expected = "Hash (\"#name\" of a module, or \"0x\" and 64 hex digits)";
+    let text = text(value, expected, path)?;
+    if let Some(name) = text.strip_prefix('#') {
+        return match names.code(name) {
+            Some(hash) => Ok(hash),
+            None => {
+                let reason = format!("no module is named #{name}; there are {}", names.list_code());
+                fail(value, path, reason)
+            }
+        };
+    }
+    text.parse().or_else(|error| fail(value, path, format!("expected Hash: {error}")))
 }
 
 /// The object that `value` names: `$name` or `0x...`.

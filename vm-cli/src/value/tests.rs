@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 use vm_core::interface::{Variant, check};
-use vm_core::{Address, ObjectId};
+use vm_core::{Address, Hash, ObjectId};
 
 use super::*;
 use crate::names::Names;
@@ -9,6 +9,7 @@ fn names() -> Names {
     let mut names = Names::default();
     names.add_address("alice", Address([0xaa; 32]));
     names.add_object("coin", ObjectId([0xcc; 32]));
+    names.add_code("counter", Hash([0xdd; 32]));
     names
 }
 
@@ -51,6 +52,7 @@ fn values_of_every_type_come_back_as_written() {
         (Type::Bytes, "\"0x00ff\""),
         (Type::Address, "\"@alice\""),
         (Type::ObjectId, "\"$coin\""),
+        (Type::Hash, "\"#counter\""),
         (Type::Hash, "\"0x0101010101010101010101010101010101010101010101010101010101010101\""),
         (Type::Option(boxed(Type::U8)), "\"None\""),
         (Type::Option(boxed(Type::U8)), "{ Some = 3 }"),
@@ -120,6 +122,21 @@ fn r113_errors_name_the_path_what_was_expected_and_what_was_found() {
     let list = Type::Vec(Box::new(shape()));
     let error = encode(&list, &parse("x = [\"Empty\", \"Line\"]"), &names(), "args.list").unwrap_err();
     assert_eq!(error.to_string(), "args.list[1]: Shape has no variant \"Line\"; it has Empty, Circle, Box");
+}
+
+#[test]
+fn a_hash_has_the_name_of_a_module_or_digits() {
+    for (toml, message) in [
+        ("x = \"#token\"", "args.code: no module is named #token; there are #counter"),
+        ("x = \"0x12\"", "args.code: expected Hash: expected 64 hex digits (32 bytes), found 2 characters"),
+        (
+            "x = 5",
+            "args.code: expected Hash (\"#name\" of a module, or \"0x\" and 64 hex digits), found an integer 5",
+        ),
+    ] {
+        let error = encode(&Type::Hash, &parse(toml), &names(), "args.code").unwrap_err();
+        assert_eq!(error.to_string(), message);
+    }
 }
 
 #[test]

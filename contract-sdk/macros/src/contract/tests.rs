@@ -7,7 +7,7 @@ use proc_macro2::TokenStream;
 /// The messages for a contract module with these items.
 fn problems(items: &str) -> Vec<String> {
     let module = TokenStream::from_str(&format!("mod sample {{ {items} }}")).unwrap();
-    match super::expand(&TokenStream::new(), module) {
+    match super::expand(TokenStream::new(), module) {
         Ok(_) => Vec::new(),
         Err(error) => error.into_iter().map(|problem| problem.to_string()).collect(),
     }
@@ -40,7 +40,20 @@ fn a_float_is_refused() {
 
 #[test]
 fn a_width_that_depends_on_the_target_is_refused() {
-    refused("#[call] pub fn f(ctx: &mut Context, x: Option<usize>) {}", "`usize` has no fixed width");
+    refused(
+        "#[call] pub fn f(ctx: &mut Context, x: Option<usize>) {}",
+        "`usize`: its width depends on the machine",
+    );
+}
+
+#[test]
+fn types_that_no_contract_has_are_refused_in_records_too() {
+    refused("#[event] struct A { x: Option<f64> }", "floats differ between machines");
+    refused("#[error] enum A { X { y: HashMap<u8, u8> } }", "use BTreeMap");
+    refused("#[object] struct A { x: std::collections::HashSet<u8> }", "use BTreeSet");
+    refused("#[derive(Object)] struct A { id: u8 }", "`id` means something");
+    refused("#[call] pub fn f(ctx: &mut Context, x: char) {}", "use String or u32");
+    assert_eq!(problems("struct Private { x: f64 }"), Vec::<String>::new());
 }
 
 #[test]
@@ -59,6 +72,48 @@ fn a_missing_context_is_named() {
         "only the first parameter is the context",
     );
     refused("#[view] pub fn f(ctx: &mut Context) {}", "a view takes `&Context`");
+}
+
+#[test]
+fn a_receiver_is_told_where_state_is() {
+    refused("#[call] pub fn f(&mut self, x: u8) {}", "there is no `self`: state is in objects");
+}
+
+#[test]
+fn two_functions_of_one_name_are_refused() {
+    refused(
+        "#[call] pub fn f(ctx: &mut Context) {} #[view] pub fn f(ctx: &Context) {}",
+        "there is a function `f` already",
+    );
+}
+
+/// What is said of an impl with these items, under `#[contract(arguments)]`.
+fn impl_problems(arguments: &str, item: &str) -> Vec<String> {
+    let [arguments, item] = [arguments, item].map(|text| TokenStream::from_str(text).unwrap());
+    match super::expand(arguments, item) {
+        Ok(_) => Vec::new(),
+        Err(error) => error.into_iter().map(|problem| problem.to_string()).collect(),
+    }
+}
+
+#[test]
+fn an_impl_is_judged_as_a_module_is() {
+    let good = "impl A { #[init] pub fn f(ctx: &mut Context) {} const X: u8 = 1; fn helper(&self) {} }";
+    assert_eq!(impl_problems("events(E, F), errors(G), objects(a::H)", good), Vec::<String>::new());
+    let bad = "impl A { pub fn f() {} #[call] pub fn g(&self) {} #[init] pub fn h(ctx: &mut Context) {} \
+               #[init] pub fn i(ctx: &mut Context) {} }";
+    assert_eq!(impl_problems("", bad).len(), 3, "{:?}", impl_problems("", bad));
+}
+
+#[test]
+fn only_plain_impls_with_known_lists_are_taken() {
+    for item in ["impl<T> A<T> {}", "impl A for B {}", "impl (u8, u8) {}", "impl a::B {}"] {
+        assert!(impl_problems("", item)[0].contains("plain impl of a type"), "{item}");
+    }
+    for arguments in ["tables(A)", "events", "events = A"] {
+        assert!(impl_problems(arguments, "impl A {}")[0].contains("expected events"), "{arguments}");
+    }
+    assert!(impl_problems("errors(A, B)", "impl A {}")[0].contains("one enum of errors"));
 }
 
 #[test]
@@ -115,10 +170,10 @@ fn all_mistakes_are_reported_at_once() {
 
 #[test]
 fn what_is_no_inline_module_is_refused() {
-    let expand = |text| super::expand(&TokenStream::new(), TokenStream::from_str(text).unwrap()).unwrap_err();
+    let expand = |text| super::expand(TokenStream::new(), TokenStream::from_str(text).unwrap()).unwrap_err();
     assert!(expand("fn f() {}").to_string().contains("stands on a module"));
     assert!(expand("mod sample;").to_string().contains("in braces"));
     let arguments = TokenStream::from_str("name = 1").unwrap();
-    let error = super::expand(&arguments, TokenStream::from_str("mod sample {}").unwrap()).unwrap_err();
+    let error = super::expand(arguments, TokenStream::from_str("mod sample {}").unwrap()).unwrap_err();
     assert!(error.to_string().contains("takes no arguments"));
 }

@@ -1,0 +1,5 @@
+use contract_sdk::prelude::*;
+
+client!("no-such-file.json");
+
+fn main() {}
