@@ -1,11 +1,14 @@
 //! `vm bindgen`: a typed client of a contract, from the JSON of its interface and nothing else.
 //!
+//! Rust: a crate for other contracts, whose code is contract-sdk-bindgen's, the same as `client!` makes ([`rust`]).
+//!
 //! TypeScript: `NAME.ts` holds the contract's types and codecs, `scale.ts` beside it the encoding ([`typescript`]). The
 //! client encodes arguments and decodes results, events, errors and the fields of objects; how bytes travel to a node
 //! is the application's business.
 //!
 //! Names come from a file: everything that is written into source is checked to be a plain name or quoted.
 
+pub mod rust;
 pub mod typescript;
 
 use miette::Diagnostic;
@@ -24,6 +27,9 @@ pub enum BindgenError {
         /// Why.
         cause: InterfaceFileError,
     },
+    /// Rust has no client for it.
+    #[error("no client in Rust: {0}")]
+    Rust(#[from] contract_sdk_bindgen::ClientError),
     /// Two types of one name.
     #[error("two different types are named {0:?}")]
     #[diagnostic(help("rename one of them in the contract"))]

@@ -46,10 +46,13 @@ macro_rules! template {
 
 /// All templates.
 #[rustfmt::skip]
-pub static TEMPLATES: [Template; 3] = [
+pub static TEMPLATES: [Template; 6] = [
     template!("token", include_dir!("$CARGO_MANIFEST_DIR/../fixtures/contracts/token"), "a fungible token, an object per holder"),
     template!("nft", include_dir!("$CARGO_MANIFEST_DIR/../fixtures/contracts/nft"), "unique tokens, each an object that its holder owns"),
     template!("counter", include_dir!("$CARGO_MANIFEST_DIR/../fixtures/contracts/counter"), "the smallest contract with state: views, value, rollback"),
+    template!("escrow", include_dir!("$CARGO_MANIFEST_DIR/../fixtures/contracts/escrow"), "payments that are kept until they are released or taken back"),
+    template!("voting", include_dir!("$CARGO_MANIFEST_DIR/../fixtures/contracts/voting"), "a poll: one vote for each address, until a time"),
+    template!("factory", include_dir!("$CARGO_MANIFEST_DIR/../fixtures/contracts/factory"), "a contract that deploys contracts and calls them", "counter.wasm"),
 ];
 
 /// The manifest that the templates inherit from.

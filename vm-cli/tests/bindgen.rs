@@ -227,7 +227,7 @@ fn r73_typescript_reads_and_writes_what_rust_does() {
         let module = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../fixtures/wasm/{contract}.wasm"));
         let code = fs::read(module).unwrap();
         let info = vm_host::validate_module(&code, &vm_core::Params::default()).unwrap();
-        fs::write(at.join("fixture.json"), Interface::from(&info.interface).to_text()).unwrap();
+        fs::write(at.join("fixture.json"), Interface::from(&info.interface).to_json()).unwrap();
         let output = vm(at, &["bindgen", "fixture.json", "--out", "client", "--json"]);
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
         files.push(format!("client/{contract}.ts"));

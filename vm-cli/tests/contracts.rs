@@ -13,7 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 const VM: &str = env!("CARGO_BIN_EXE_vm");
-const TEMPLATES: [&str; 3] = ["token", "nft", "counter"];
+const TEMPLATES: [&str; 6] = ["token", "nft", "counter", "escrow", "voting", "factory"];
 
 /// `program` in `folder`: `vm` is this build's, cargo's work is shared.
 fn command(folder: &Path, program: &str) -> Command {
@@ -234,7 +234,7 @@ fn r70_r73_the_report_for_programs_names_files_sizes_steps_and_compiler() {
     let hash = vm_core::Hash::of_code(&module).to_string();
     assert_eq!(report["code_hash"], hash.as_str());
     let interface = fs::read_to_string(out.join("reported.json")).unwrap();
-    let interface = vm_cli::interface::Interface::parse(&interface).unwrap();
+    let interface = vm_cli::interface::parse(&interface).unwrap();
     assert_eq!(interface.name, "counter");
     let record = json(&fs::read_to_string(out.join("reported.build.json")).unwrap());
     assert_eq!(record["code_hash"], hash.as_str());
@@ -264,6 +264,45 @@ fn r113_what_does_not_compile_and_what_no_node_takes_is_refused_with_the_reason(
     let (_, err) = ends(&vm(&at, &["build"]), 1);
     assert!(err.contains("nodes would refuse the module") && err.contains("pages"), "{err}");
     assert!(!at.join("target/vm/broken.wasm").exists());
+}
+
+#[test]
+fn r73_a_contract_calls_another_through_the_client_crate_that_bindgen_writes() {
+    if !compiler("the client crate") {
+        return;
+    }
+    let (_folder, counter) = new("counter", "called");
+    ends(&vm(&counter, &["build"]), 0);
+    let (_folder, at) = new("counter", "calling");
+    let interface = counter.join("target/vm/called.json");
+    let (out, _) =
+        ends(&vm(&at, &["bindgen", interface.to_str().unwrap(), "--lang", "rust", "--out", "client"]), 0);
+    assert_eq!(out, "client/Cargo.toml\nclient/src/lib.rs\n");
+    let manifest = fs::read_to_string(at.join("Cargo.toml")).unwrap();
+    let manifest =
+        manifest.replacen("[dependencies]\n", "[dependencies]\ncounter_client = { path = \"client\" }\n", 1);
+    fs::write(at.join("Cargo.toml"), manifest).unwrap();
+    let source = "//! Calls a counter.
+#![no_std]
+use contract_sdk::prelude::*;
+
+/// Calls a counter.
+#[contract]
+pub mod calling {
+    use super::*;
+    use counter_client::counter::CounterClient;
+
+    /// Adds to a counter.
+    #[call]
+    pub fn add(ctx: &mut Context, counter: Address, by: u64) -> Result<u64> {
+        CounterClient::at(counter).add(ctx, by)
+    }
+}
+";
+    fs::write(at.join("src/lib.rs"), source).unwrap();
+    let (out, _) = ends(&vm(&at, &["build"]), 0);
+    // The client's source is held to the rules of a contract's own.
+    assert!(out.contains("2 files"), "{out}");
 }
 
 fn copy(from: &Path, to: &Path) {

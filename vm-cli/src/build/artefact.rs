@@ -41,7 +41,7 @@ pub fn store(made: &Made, folder: &Path) -> Result<Files, BuildError> {
     let record = folder.join(format!("{name}.build.json"));
     let named = folder.join(format!("{name}.named.wasm"));
     write(&module, &made.module.code)?;
-    write(&interface, made.interface.to_text().as_bytes())?;
+    write(&interface, made.interface.to_json().as_bytes())?;
     let mut text = serde_json::to_string_pretty(&json!({
         "code_hash": made.code_hash.to_string(),
         "package": made.package.name,

@@ -1,7 +1,7 @@
 //! `vm bindgen` on the command line.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use miette::Report;
@@ -9,9 +9,10 @@ use serde_json::json;
 
 use super::build::json_text;
 use super::{Exit, complain};
-use crate::bindgen::{BindgenError, typescript};
+use crate::bindgen::{BindgenError, rust, typescript};
 use crate::build::artefact::write;
-use crate::interface::Interface;
+use crate::interface::parse;
+use crate::new::sdk;
 
 pub(super) const EXIT_CODES: &str = "Exit codes:
   0  the client is written
@@ -29,6 +30,9 @@ pub(super) struct BindgenArgs {
     /// The folder to write into.
     #[arg(long, default_value = ".", value_name = "FOLDER")]
     out: PathBuf,
+    /// Rust: the folder of contract-sdk (default: where this `vm` was built; it is not on crates.io).
+    #[arg(long, value_name = "FOLDER")]
+    sdk: Option<PathBuf>,
     /// Print JSON for programs.
     #[arg(long)]
     json: bool,
@@ -38,6 +42,8 @@ pub(super) struct BindgenArgs {
 enum Language {
     /// NAME.ts, and scale.ts beside it.
     Typescript,
+    /// A crate NAME_client for other contracts.
+    Rust,
 }
 
 impl BindgenArgs {
@@ -60,7 +66,7 @@ impl BindgenArgs {
         let bad = |report: Report| (Exit::BadInput, report);
         let text = std::fs::read_to_string(&self.interface)
             .map_err(|error| bad(miette::miette!("cannot read {path}: {error}")))?;
-        let interface = Interface::parse(&text)
+        let interface = parse(&text)
             .map_err(|cause| bad(BindgenError::Interface { path: path.to_string(), cause }.into()))?;
         match self.lang {
             Language::Typescript => {
@@ -70,16 +76,21 @@ impl BindgenArgs {
                     ("scale.ts".to_owned(), typescript::SCALE.to_owned()),
                 ])
             }
+            Language::Rust => {
+                let sdk = sdk(self.sdk.as_deref()).map_err(|error| bad(error.into()))?;
+                rust::client(&interface, &sdk).map_err(|error| bad(error.into()))
+            }
         }
     }
 
     fn store(&self, files: &[(String, String)]) -> Result<String, (Exit, Report)> {
         let failed = |error: Report| (Exit::NodeFailure, error);
-        std::fs::create_dir_all(&self.out)
-            .map_err(|error| failed(miette::miette!("{}: {error}", self.out.display())))?;
         let mut paths: Vec<PathBuf> = Vec::new();
         for (name, text) in files {
-            let path = Path::new(&self.out).join(name);
+            let path = self.out.join(name);
+            let folder = path.parent().unwrap_or(&self.out);
+            std::fs::create_dir_all(folder)
+                .map_err(|error| failed(miette::miette!("{}: {error}", folder.display())))?;
             write(&path, text.as_bytes()).map_err(|error| failed(error.into()))?;
             paths.push(path);
         }
