@@ -217,13 +217,17 @@ A contract made by `vm new {name} --template {template_name}`: {about}.
 
 ```sh
 vm build                # target/vm/{name}.wasm, the module that nodes take, and its interface
-cargo test              # the crate's tests, on this machine
-vm run scenario.toml    # deploys the module on a new chain, calls it, checks what scenario.toml expects
+vm test                 # its tests, as native code and as wasm, and scenario.toml
+vm run scenario.toml    # deploys the module on a new chain, calls it, and shows what every transaction did
 ```
+
+`cargo test` runs the tests on the native code alone: breakpoints and coverage work. `vm test --gas-report` shows what
+each function costs; `vm test --gas-snapshot` writes that down, and `vm test --check` compares.
 
 | file | holds |
 |---|---|
 | `src/lib.rs` | the contract: begin here |
+| `tests/` | its tests, on a chain in memory with the real engine |
 | `scenario.toml` | accounts, transactions, and what is expected of them |
 | `Cargo.lock` | the versions of all crates; keep it under version control, the module's hash rests on it |
 

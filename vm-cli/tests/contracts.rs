@@ -103,7 +103,15 @@ fn r70_r110_every_template_is_built_tested_and_run_by_the_commands_of_its_readme
                         assert!(at.join(format!("target/vm/my_first.{end}")).is_file(), "{end}");
                     }
                 }
-                "test" => assert!(out.contains("test result: ok"), "{out}{err}"),
+                "test" => {
+                    let passed = |mode: &str| {
+                        let line = out.lines().find(|line| line.starts_with(mode)).unwrap_or_default();
+                        let words: Vec<&str> = line.split_whitespace().collect();
+                        words.get(1).and_then(|count| count.parse::<u32>().ok()).unwrap_or_default()
+                    };
+                    assert!(passed("native") >= 2 && passed("native") == passed("wasm"), "{out}{err}");
+                    assert!(out.contains("scenario   scenario.toml passed"), "{out}{err}");
+                }
                 _ => assert!(out.contains("expectations hold"), "{out}"),
             }
         }

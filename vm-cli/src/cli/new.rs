@@ -70,7 +70,7 @@ impl NewArgs {
         }
         text.push_str(&format!(
             "\ncontract-sdk is not on crates.io: Cargo.toml points to {}\n\n\
-             cd {}\nvm build\ncargo test\nvm run scenario.toml\n",
+             cd {}\nvm build\nvm test\nvm run scenario.toml\n",
             sdk.display(),
             folder.display()
         ));
