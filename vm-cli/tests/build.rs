@@ -205,7 +205,7 @@ fn r110_a_new_crate_is_listed_and_an_existing_folder_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let (out, _) = ends(&vm(folder.path(), &["new", "gold"]), 0);
     for part in
-        ["gold is new", "src/lib.rs", "contract-sdk is not on crates.io", "cd gold", "vm build", "cargo test"]
+        ["gold is new", "src/lib.rs", "contract-sdk is not on crates.io", "cd gold", "vm build", "vm test"]
     {
         assert!(out.contains(part), "{part}\n{out}");
     }
