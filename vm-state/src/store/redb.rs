@@ -37,7 +37,7 @@ pub use self::import::ImportError;
 use self::tables::{HEADERS, RECEIPTS, read_header_row};
 use self::view::RedbView;
 use super::{CommitError, Retention, RollbackError, Store, check, check_rollback};
-use crate::{BlockCommit, Bucket, ChangeSet, NodeFailure, Overlay, ReadError, Trie, View};
+use crate::{BlockCommit, ChangeSet, NodeFailure, Overlay, ReadError, Trie, View};
 
 /// More than any block's receipts or undo entries have: the limits on what its transactions touch and return.
 const ROW_BYTES_MAX: usize = 1 << 30;
@@ -165,10 +165,6 @@ fn whole(error: ReadError) -> NodeFailure {
     }
 }
 
-fn buckets(trie: &Trie) -> Result<Vec<Bucket>, NodeFailure> {
-    trie.buckets().map_err(whole)
-}
-
 impl Store for RedbStore {
     fn header(&self) -> &Header {
         &self.header
@@ -201,11 +197,11 @@ impl Store for RedbStore {
         let height = block.header.height;
         let changed = u64::try_from(block.changes.len()).unwrap_or(u64::MAX);
         let unwritten = self.unwritten.saturating_add(changed);
-        let buckets = if unwritten > self.catch_up_max { Some(buckets(&block.trie)?) } else { None };
-        let written = if buckets.is_some() { height } else { self.written };
+        let trie = (unwritten > self.catch_up_max).then_some(&block.trie);
+        let written = if trie.is_some() { height } else { self.written };
         let oldest = self.oldest.max(self.options.retention.oldest(height));
         let forget_undo_to = oldest.min(written);
-        let upkeep = write::Upkeep { buckets: buckets.as_deref(), oldest, forget_undo_to };
+        let upkeep = write::Upkeep { trie, oldest, forget_undo_to };
         self.write("commit a block", |database| {
             write::block(database, &block.header, &block.changes, &block.receipts, upkeep)
         })?;
@@ -223,9 +219,9 @@ impl Store for RedbStore {
             return Ok(());
         }
         let (header, changes, trie) = self.state_at(height)?;
-        let buckets = if self.written > height { Some(buckets(&trie)?) } else { None };
-        self.write("roll back", |database| write::rollback(database, height, &changes, buckets.as_deref()))?;
-        if buckets.is_some() {
+        let to_write = (self.written > height).then_some(&trie);
+        self.write("roll back", |database| write::rollback(database, height, &changes, to_write))?;
+        if to_write.is_some() {
             (self.written, self.unwritten) = (height, 0);
         }
         (self.header, self.trie) = (header, trie);
@@ -236,9 +232,8 @@ impl Store for RedbStore {
         self.require_sound()?;
         let height = self.header.height;
         let below = below.min(height);
-        let buckets = buckets(&self.trie)?;
-        let oldest = self.oldest.max(below);
-        self.write("prune", |database| write::prune(database, below, oldest, height, &buckets))?;
+        let (oldest, trie) = (self.oldest.max(below), self.trie.clone());
+        self.write("prune", |database| write::prune(database, below, oldest, height, &trie))?;
         self.oldest = oldest;
         (self.written, self.unwritten) = (height, 0);
         Ok(())

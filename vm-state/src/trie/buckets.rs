@@ -39,19 +39,29 @@ impl Trie {
     ///
     /// [`NodeFailure::Invariant`](crate::NodeFailure::Invariant) if this trie is not one over rows.
     pub fn buckets(&self) -> Result<Vec<Bucket>, ReadError> {
-        let mut buckets = Vec::new();
+        self.each_bucket().collect()
+    }
+
+    /// The buckets in key order, one after the other: all of them take much memory.
+    ///
+    /// # Errors
+    ///
+    /// In their place, as [`Self::buckets`].
+    pub(crate) fn each_bucket(&self) -> impl Iterator<Item = Result<Bucket, ReadError>> {
         let mut steps: Vec<(&Link, u16)> = self.root.iter().map(|root| (root, 0)).collect();
-        while let Some((link, bit)) = steps.pop() {
-            match &link.node {
-                Node::Inner(inner) => {
-                    steps.push((&inner.right, inner.bit));
-                    steps.push((&inner.left, bit));
+        core::iter::from_fn(move || {
+            loop {
+                let (link, bit) = steps.pop()?;
+                match &link.node {
+                    Node::Inner(inner) => {
+                        steps.push((&inner.right, inner.bit));
+                        steps.push((&inner.left, bit));
+                    }
+                    Node::Rows(count) => return Some(Ok(Bucket { bit, count: *count, hash: link.hash })),
+                    Node::Leaf(_) | Node::Opaque => return Some(Err(ROWS.into())),
                 }
-                Node::Rows(count) => buckets.push(Bucket { bit, count: *count, hash: link.hash }),
-                Node::Leaf(_) | Node::Opaque => return Err(ROWS.into()),
             }
-        }
-        Ok(buckets)
+        })
     }
 
     /// The trie over these buckets of at most `bucket` entries each.

@@ -14,7 +14,7 @@ use vm_core::{Hash, Key};
 use super::guard::{Guarded, caught};
 use super::open::{CREATE, OPEN, builder, check_first_bytes, create_file, read_chain, read_trie};
 use super::tables::{META, META_IMPORT};
-use super::{CATCH_UP_MAX, OpenError, RedbStore, StoreOptions, buckets, write};
+use super::{CATCH_UP_MAX, OpenError, RedbStore, StoreOptions, write};
 use crate::{Chunk, Progress, Snapshot, SnapshotError, Value};
 
 /// Why a snapshot was not imported. What was written until then stays, and the import can be resumed.
@@ -140,10 +140,9 @@ fn finish(
     if found != expected {
         return Err(OpenError::RootMismatch { at: at.to_string(), height, expected, found });
     }
-    let buckets = buckets(&trie).map_err(|failure| OpenError::Failure { at: at.to_string(), failure })?;
     caught(|| {
         let transaction = write::begin(&database)?;
-        write::found(&transaction, &header, None, &buckets)?;
+        write::found(&transaction, &header, None, &trie)?;
         transaction.open_table(META)?.remove(META_IMPORT)?;
         Ok(transaction.commit()?)
     })

@@ -20,9 +20,7 @@ use super::tables::{
     ENTRIES, FORMAT_VERSION, HEADERS, META, META_FORMAT, META_HEAD, META_IMPORT, META_OLDEST, META_PARAMS,
     META_TRIE, RECEIPTS, Row, TRIE, UNDO, VALUES, read_header_row, read_row, read_trie_row,
 };
-use super::{
-    BUCKET, CATCH_UP_MAX, Check, OpenError, RedbStore, RedbView, StoreOptions, buckets, past, whole, write,
-};
+use super::{BUCKET, CATCH_UP_MAX, Check, OpenError, RedbStore, RedbView, StoreOptions, past, whole, write};
 use crate::{Genesis, NodeFailure, Overlay, Trie, TrieBuilder, View};
 
 /// What every redb file begins with (redb's `docs/design.md`).
@@ -85,13 +83,12 @@ impl RedbStore {
         let header = genesis.header();
         let trie = genesis_trie(genesis).map_err(|error| OpenError::damaged(at, error))?;
         let entries = genesis.changes().iter().filter_map(|(key, value)| Some((key, value.as_ref()?)));
-        let buckets = buckets(&trie).map_err(|failure| OpenError::Failure { at: at.to_string(), failure })?;
         let database = caught(|| -> Result<_, ::redb::Error> {
             let database = Guarded::new(builder(&options).create_with_backend(backend)?);
             let transaction = write::begin(&database)?;
             write::chain(&transaction, &header.params)?;
             write::fill(&transaction, entries)?;
-            write::found(&transaction, header, Some(&[]), &buckets)?;
+            write::found(&transaction, header, Some(&[]), &trie)?;
             transaction.commit()?;
             Ok(database)
         });
@@ -237,14 +234,7 @@ fn find(reading: &ReadTransaction, at: &str, params: &Hash) -> Result<Found, Ope
         return Err(OpenError::damaged(at, "a block after the head is named"));
     }
     let written_header = read_header(reading, at, written)?;
-    let mut buckets = Vec::new();
-    let table = reading.open_table(TRIE).map_err(|error| table_error(at, error))?;
-    for row in table.range::<u64>(..).map_err(|error| OpenError::from_redb(at, OPEN, error))? {
-        let (_, row) = row.map_err(|error| OpenError::from_redb(at, OPEN, error))?;
-        let row = read_trie_row(row.value());
-        buckets.extend(row.ok_or_else(|| OpenError::damaged(at, "a row of the trie is none"))?);
-    }
-    let trie = Trie::from_buckets(BUCKET, buckets).map_err(|error| OpenError::damaged(at, error))?;
+    let trie = read_written_trie(reading, at)?;
     for table in [ENTRIES, VALUES] {
         reading.open_table(table).map_err(|error| table_error(at, error))?;
     }
@@ -252,6 +242,23 @@ fn find(reading: &ReadTransaction, at: &str, params: &Hash) -> Result<Found, Ope
         reading.open_table(table).map_err(|error| table_error(at, error))?;
     }
     Ok(Found { header, written, written_header, trie, oldest })
+}
+
+/// The trie that is written down. Its buckets are never in memory all at once: there are many.
+fn read_written_trie(reading: &ReadTransaction, at: &str) -> Result<Trie, OpenError> {
+    let from_redb = |error| OpenError::from_redb(at, OPEN, error);
+    let table = reading.open_table(TRIE).map_err(|error| table_error(at, error))?;
+    let mut failed = None;
+    let rows = table.range::<u64>(..).map_err(from_redb)?.map(|row| {
+        let (_, row) = row.map_err(from_redb)?;
+        read_trie_row(row.value()).ok_or_else(|| OpenError::damaged(at, "a row of the trie is none"))
+    });
+    let rows = rows.map_while(|row| row.map_err(|error| failed = Some(error)).ok());
+    let trie = Trie::from_buckets(BUCKET, rows.flatten());
+    match failed {
+        Some(error) => Err(error),
+        None => trie.map_err(|error| OpenError::damaged(at, error)),
+    }
 }
 
 /// The head's trie from the one written down, and how many entries changed in between.

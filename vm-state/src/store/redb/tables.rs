@@ -101,19 +101,17 @@ pub(super) fn read_header_row(row: &[u8]) -> Option<Header> {
 /// How many bytes a bucket has in [`TRIE`].
 const BUCKET_BYTES: usize = 2 + 1 + HASH_BYTES;
 /// How many buckets a row of [`TRIE`] has, the last one excepted.
-const BUCKETS_A_ROW: usize = 4_096;
+pub(super) const BUCKETS_A_ROW: usize = 4_096;
 
-/// The rows of [`TRIE`]: each bucket as bit (`u16`, little endian), count (one byte), hash.
-pub(super) fn trie_rows(buckets: &[Bucket]) -> impl Iterator<Item = Vec<u8>> + '_ {
-    buckets.chunks(BUCKETS_A_ROW).map(|chunk| {
-        let mut row = Vec::with_capacity(chunk.len().saturating_mul(BUCKET_BYTES));
-        for bucket in chunk {
-            row.extend_from_slice(&bucket.bit.to_le_bytes());
-            row.push(u8::try_from(bucket.count).unwrap_or(u8::MAX));
-            row.extend_from_slice(bucket.hash.as_ref());
-        }
-        row
-    })
+/// A row of [`TRIE`]: each bucket as bit (`u16`, little endian), count (one byte), hash.
+pub(super) fn trie_row(buckets: &[Bucket]) -> Vec<u8> {
+    let mut row = Vec::with_capacity(buckets.len().saturating_mul(BUCKET_BYTES));
+    for bucket in buckets {
+        row.extend_from_slice(&bucket.bit.to_le_bytes());
+        row.push(u8::try_from(bucket.count).unwrap_or(u8::MAX));
+        row.extend_from_slice(bucket.hash.as_ref());
+    }
+    row
 }
 
 /// The buckets in a row of [`TRIE`]; `None` for what is no such row.

@@ -8,16 +8,17 @@
 //! - the rows needed to bring the written trie up to the head, and to go back to every retained state, are there.
 
 use ::redb::{Error, Table, WriteTransaction};
+use alloc::string::ToString;
 use alloc::vec::Vec;
 use parity_scale_codec::Encode;
 use vm_core::{Hash, Header, Key, Receipt};
 
 use super::guard::Guarded;
 use super::tables::{
-    ENTRIES, FORMAT_VERSION, HEADERS, META, META_FORMAT, META_HEAD, META_OLDEST, META_PARAMS, META_TRIE,
-    RECEIPTS, Row, TRIE, UNDO, Undo, VALUES, entry_row, header_row, is_inline, read_row, trie_rows,
+    BUCKETS_A_ROW, ENTRIES, FORMAT_VERSION, HEADERS, META, META_FORMAT, META_HEAD, META_OLDEST, META_PARAMS,
+    META_TRIE, RECEIPTS, Row, TRIE, UNDO, Undo, VALUES, entry_row, header_row, is_inline, read_row, trie_row,
 };
-use crate::{Bucket, Value};
+use crate::{Bucket, Trie, Value};
 
 /// A transaction as every write here makes it.
 pub(super) fn begin(database: &Guarded) -> Result<WriteTransaction, Error> {
@@ -96,7 +97,7 @@ pub(super) fn found(
     transaction: &WriteTransaction,
     header: &Header,
     receipts: Option<&[Receipt]>,
-    buckets: &[Bucket],
+    trie: &Trie,
 ) -> Result<(), Error> {
     let mut meta = transaction.open_table(META)?;
     meta.insert(META_HEAD, header.height.to_le_bytes().as_slice())?;
@@ -108,20 +109,22 @@ pub(super) fn found(
         table.insert(header.height, receipts.encode().as_slice())?;
     }
     transaction.open_table(UNDO)?;
-    write_trie(transaction, header.height, buckets)
+    write_trie(transaction, header.height, trie)
 }
 
-/// Writes the part of the trie that is held in memory, of the block at `height`.
-pub(super) fn write_trie(
-    transaction: &WriteTransaction,
-    height: u64,
-    buckets: &[Bucket],
-) -> Result<(), Error> {
+/// Writes the part of the trie that is held in memory, of the block at `height`, a row at a time.
+pub(super) fn write_trie(transaction: &WriteTransaction, height: u64, trie: &Trie) -> Result<(), Error> {
     let mut table = transaction.open_table(TRIE)?;
     let mut end = 0u64;
-    for (row, index) in trie_rows(buckets).zip(0u64..) {
-        table.insert(index, row.as_slice())?;
-        end = index.saturating_add(1);
+    let mut buckets = trie.each_bucket();
+    loop {
+        let row: Result<Vec<Bucket>, _> = buckets.by_ref().take(BUCKETS_A_ROW).collect();
+        let row = row.map_err(|error| Error::Corrupted(error.to_string()))?;
+        if row.is_empty() {
+            break;
+        }
+        table.insert(end, trie_row(&row).as_slice())?;
+        end = end.saturating_add(1);
     }
     table.retain_in(end.., |_, _| false)?;
     transaction.open_table(META)?.insert(META_TRIE, height.to_le_bytes().as_slice())?;
@@ -132,7 +135,7 @@ pub(super) fn write_trie(
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Upkeep<'a> {
     /// The trie after the block, if it is time to write it.
-    pub(super) buckets: Option<&'a [Bucket]>,
+    pub(super) trie: Option<&'a Trie>,
     /// The lowest height whose state is retained from now on.
     pub(super) oldest: u64,
     /// Undo rows up to this height are no longer needed.
@@ -166,8 +169,8 @@ pub(super) fn block(
         meta.insert(META_HEAD, height.to_le_bytes().as_slice())?;
         meta.insert(META_OLDEST, upkeep.oldest.to_le_bytes().as_slice())?;
     }
-    if let Some(buckets) = upkeep.buckets {
-        write_trie(&transaction, height, buckets)?;
+    if let Some(trie) = upkeep.trie {
+        write_trie(&transaction, height, trie)?;
     }
     Ok(transaction.commit()?)
 }
@@ -177,7 +180,7 @@ pub(super) fn rollback(
     database: &Guarded,
     height: u64,
     changes: &[(Key, Option<Value>)],
-    buckets: Option<&[Bucket]>,
+    trie: Option<&Trie>,
 ) -> Result<(), Error> {
     let transaction = begin(database)?;
     {
@@ -192,20 +195,19 @@ pub(super) fn rollback(
         }
         transaction.open_table(META)?.insert(META_HEAD, height.to_le_bytes().as_slice())?;
     }
-    if let Some(buckets) = buckets {
-        write_trie(&transaction, height, buckets)?;
+    if let Some(trie) = trie {
+        write_trie(&transaction, height, trie)?;
     }
     Ok(transaction.commit()?)
 }
 
-/// Forgets the blocks below `below`, which is at most the head `height` whose trie has these buckets, and the states
-/// below `oldest`.
+/// Forgets the blocks below `below`, which is at most the head `height` with this trie, and the states below `oldest`.
 pub(super) fn prune(
     database: &Guarded,
     below: u64,
     oldest: u64,
     height: u64,
-    buckets: &[Bucket],
+    trie: &Trie,
 ) -> Result<(), Error> {
     let transaction = begin(database)?;
     for table in [HEADERS, RECEIPTS] {
@@ -213,6 +215,6 @@ pub(super) fn prune(
     }
     transaction.open_table(UNDO)?.retain_in(..=oldest, |_, _| false)?;
     transaction.open_table(META)?.insert(META_OLDEST, oldest.to_le_bytes().as_slice())?;
-    write_trie(&transaction, height, buckets)?;
+    write_trie(&transaction, height, trie)?;
     Ok(transaction.commit()?)
 }
