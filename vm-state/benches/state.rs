@@ -32,8 +32,8 @@ use redb::{Database, TableDefinition};
 use vm_core::commitment::inner_hash;
 use vm_core::{Account, Address, Hash, Header, Key, Params};
 use vm_state::{
-    BlockCommit, ChangeSet, Genesis, MemoryStore, ProofRequest, RedbStore, Store, Value, View, next_trie,
-    prove, verify,
+    BlockCommit, ChangeSet, Genesis, MemoryStore, ProofRequest, RedbStore, Store, StoreOptions, Value, View,
+    next_trie, prove, verify,
 };
 
 /// Rounds per figure; the median is reported.
@@ -214,8 +214,10 @@ fn write_flat(database: &Database, changes: &ChangeSet) {
 
 fn through_redb(genesis: &Genesis, random: &mut Random) {
     let directory = tempfile::tempdir_in(".").unwrap();
+    // As much of its file in memory as ours.
+    let cache = StoreOptions::default().cache_bytes as usize;
     let mut store = RedbStore::create(directory.path().join("state"), genesis).unwrap();
-    let flat = Database::builder().set_cache_size(64 << 20).create(directory.path().join("flat")).unwrap();
+    let flat = Database::builder().set_cache_size(cache).create(directory.path().join("flat")).unwrap();
     write_flat(&flat, genesis.changes());
     for count in [1_000, 10_000] {
         let mut ours: Vec<Spent> = vec![];

@@ -3,7 +3,7 @@
 //! Invariants:
 //! - one block is one durable write transaction (R82; `write` has how);
 //! - in memory is the part of the trie above buckets of [`BUCKET`] entries, the rows below are read when they are
-//!   needed: some 6 bytes for each entry. It is written down when enough has changed, and brought up to the head from
+//!   needed: some 12 bytes for each entry. It is written down when enough has changed, and brought up to the head from
 //!   the undo rows when the store is opened;
 //! - after a failed write the store refuses every later call until it is opened again;
 //! - no file content panics: redb's own panics end at `guard`.
@@ -59,9 +59,10 @@ pub struct StoreOptions {
 }
 
 impl Default for StoreOptions {
-    /// 128 states, 64 MiB, a quick check.
+    /// 128 states, 24 MiB, a quick check: a store of 10 million entries runs in less than 200 MB then. More pays where
+    /// it holds nearly all of the file: with 64 MiB, blocks over a million entries take an eighth less time.
     fn default() -> Self {
-        Self { retention: Retention::default(), cache_bytes: 64 << 20, check: Check::Quick }
+        Self { retention: Retention::default(), cache_bytes: 24 << 20, check: Check::Quick }
     }
 }
 
