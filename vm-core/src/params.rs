@@ -163,9 +163,9 @@ limits! {
     transaction_bytes: u32 = 524_288 in 4_096 ..= 8_388_608,
     /// Gas limit of one transaction.
     transaction_gas: u64 = 500_000_000 in 1_000_000 ..= 1_000_000_000_000,
-    /// Entries that one transaction may touch, each search under a prefix counted as one.
+    /// Entries that one transaction may touch, each search under a prefix counted as two.
     transaction_entries: u32 = 16_384 in 64 ..= 1_048_576,
-    /// Witness bytes that one transaction may declare: 2,176 for each entry touched, and the bytes of its value.
+    /// Witness bytes that one transaction may declare: 2,432 for each entry touched, and the bytes of its value.
     transaction_witness_bytes: u32 = 67_108_864 in 1_048_576 ..= 268_435_456,
     /// Bytes of different modules that one transaction may load.
     transaction_code_bytes: u32 = 4_194_304 in 262_144 ..= 67_108_864,

@@ -136,7 +136,7 @@ pub(crate) fn execute_block(
         session = settled.session;
         fees = fees.checked_add(settled.fee).ok_or(NodeFailure::Invariant("fees come from balances"))?;
         gas_used = gas_used.saturating_add(settled.executed.receipt.gas_used);
-        witness_bytes = witness_bytes.saturating_add(settled.witness_bytes);
+        witness_bytes = witness_bytes.saturating_add(settled.executed.resources.witness_bytes);
         let receipt = u64::try_from(settled.executed.receipt.encoded_size()).unwrap_or(u64::MAX);
         receipt_bytes = receipt_bytes.saturating_add(receipt);
         let limits = params.limits();

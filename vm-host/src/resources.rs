@@ -55,6 +55,8 @@ pub struct Resources {
     pub bytes_read: u64,
     /// Bytes of field values and code that were written.
     pub bytes_written: u64,
+    /// Witness bytes that it declared: at least as many as what it touched takes in the block's witness.
+    pub witness_bytes: u64,
 }
 
 impl Resources {

@@ -38,8 +38,6 @@ pub(crate) struct Running {
     pub(crate) loaded_bytes: u64,
     /// Entries touched and searches made.
     pub(crate) entries: u32,
-    /// Witness bytes that those declare (DESIGN 10, rules 2 and 11).
-    pub(crate) witness_bytes: u64,
     pub(crate) resources: Resources,
     /// Why the frame that ends next was refused, for people.
     pub(crate) detail: Option<String>,
@@ -58,7 +56,6 @@ impl Running {
             loaded: BTreeMap::new(),
             loaded_bytes: 0,
             entries: 0,
-            witness_bytes: 0,
             resources: Resources::default(),
             detail: None,
         }
@@ -168,8 +165,9 @@ impl Session {
     ///
     /// A halt past the limit.
     pub(crate) fn declare_witness(&mut self, bytes: u64) -> Answer<()> {
-        self.running.witness_bytes = self.running.witness_bytes.saturating_add(bytes);
-        if self.running.witness_bytes > self.limits().transaction_witness_bytes.into() {
+        let declared = &mut self.running.resources.witness_bytes;
+        *declared = declared.saturating_add(bytes);
+        if *declared > self.limits().transaction_witness_bytes.into() {
             return Err(Fault::Halt(ErrorCode::EntryLimit));
         }
         Ok(())

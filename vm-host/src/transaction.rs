@@ -74,8 +74,6 @@ pub(crate) struct Settled {
     pub(crate) executed: Executed,
     /// The fee that it paid.
     pub(crate) fee: u64,
-    /// Witness bytes that it declared.
-    pub(crate) witness_bytes: u64,
 }
 
 /// Executes one transaction on the session's journal.
@@ -262,6 +260,5 @@ fn settle(
     }
 
     let executed = executed(&mut session, hash, end, status, gas_used, gas_refunded);
-    let witness_bytes = session.running.witness_bytes;
-    Ok(Settled { session, executed, fee, witness_bytes })
+    Ok(Settled { session, executed, fee })
 }

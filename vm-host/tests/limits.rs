@@ -51,7 +51,7 @@ fn r42_a_transaction_and_a_block_declare_no_more_witness_bytes_than_their_limits
     let mut chain = Chain::with_limits(|limits| limits.transaction_witness_bytes = 1_048_576);
     let code = searches(300);
     let contract = chain.deploy(&code);
-    // 600 entries of 2,176 bytes.
+    // 600 entries of 2,432 bytes.
     assert_eq!(failed(&chain.call(contract, "run", ())), Some(ErrorCode::EntryLimit));
     let mut chain = Chain::with_limits(|limits| limits.block_witness_bytes = 1_048_576);
     let contract = chain.deploy(&searches(100));

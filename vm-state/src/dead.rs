@@ -19,6 +19,14 @@ impl DeadRanges {
         }
     }
 
+    /// The largest key not above `until` with no range right below it.
+    pub(crate) fn skip_back(&self, until: Key) -> Key {
+        match self.0.range(..until).next_back() {
+            Some((start, end)) if *end >= until => *start,
+            _ => until,
+        }
+    }
+
     /// Nothing is alive from `start` to before `end`.
     pub(crate) fn add(&mut self, mut start: Key, mut end: Key) {
         if let Some((&before, &until)) = self.0.range(..=start).next_back()

@@ -80,6 +80,9 @@ pub struct Journal {
     search: SearchIndex,
     /// Prefix and start of every search that the view was asked for by the block.
     view_searches: BTreeSet<(Key, Key)>,
+    /// Bytes of values that searches of the view have found, and that a witness has to show, though an entry that the
+    /// journal holds came first.
+    passed_over: usize,
 }
 
 impl Journal {
@@ -95,6 +98,7 @@ impl Journal {
             searched: BTreeSet::new(),
             search: SearchIndex::default(),
             view_searches: BTreeSet::new(),
+            passed_over: 0,
         }
     }
 
@@ -192,14 +196,23 @@ impl Journal {
         Ok(Some((key, value)))
     }
 
+    /// How many bytes of values searches have brought into the witness since this was last asked, beside those of the
+    /// entries that they gave.
+    pub fn take_passed_over(&mut self) -> usize {
+        core::mem::take(&mut self.passed_over)
+    }
+
     /// The first key alive: what the journal holds decides, and the view is asked where it holds nothing.
     fn search(&mut self, prefix: &Key, from: &Key) -> Result<Option<Key>, ReadError> {
+        // Keys below the prefix are none of its own.
+        let from = prefix.max(from);
         let held = self.search.first_alive(prefix, from);
         let mut from = self.search.skip(*from);
         loop {
             self.view_searches.insert((*prefix, from));
-            let Some((stored, _)) = self.view.next(prefix, &from)? else { break };
+            let Some((stored, value)) = self.view.next(prefix, &from)? else { break };
             if held.is_some_and(|held| held <= stored) {
+                self.passed_over = self.passed_over.saturating_add(value.len());
                 break;
             }
             if !self.slots.contains_key(&stored) || self.search.is_alive(&stored) {

@@ -39,7 +39,7 @@ pub use objects::StateReader;
 pub use proof::{
     DecodeError, EventProof, ProofError, ProofRequest, ReceiptProof, prove, verify, verify_walk,
 };
-pub use snapshot::{Chunk, ChunkError, chunk, verify_chunk};
+pub use snapshot::{CHUNK_BYTES_MAX, Chunk, ChunkError, chunk, verify_chunk};
 #[cfg(feature = "std")]
 pub use snapshot::{Progress, Snapshot, SnapshotError};
 #[cfg(feature = "redb")]

@@ -8,7 +8,7 @@
 //! - a verified proof shows exactly what was asked: incomplete ones and ones with more are refused by name;
 //! - a part of a trie can be read and updated as the whole one can: what it does not show is
 //!   [`ReadError::WitnessIncomplete`];
-//! - no input panics or makes the verifier hold more than a small multiple of its length.
+//! - no input panics or makes the verifier hold more than 100 bytes for each of its own: bound the length first.
 //!
 //! Deliberately not here: which root to trust.
 

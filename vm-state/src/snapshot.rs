@@ -7,7 +7,7 @@
 //! Invariants:
 //! - entries are believed only after the chunk has hashed to the trusted root, in the place where it was expected;
 //! - who has all chunks in order, the last one included, has all entries of the state and no others;
-//! - checking holds no more than a small multiple of the chunk.
+//! - checking holds no more than 100 bytes for each of the chunk's: bound its length first.
 //!
 //! Deliberately not here: which root to trust, and receipts: a state knows nothing of them.
 
@@ -22,6 +22,9 @@ pub use self::files::{Progress, Snapshot, SnapshotError};
 use crate::proof::decode_proof;
 use crate::trie::{KeyShape, encode, restrict};
 use crate::{ProofError, ReadError, Value, View};
+
+/// The most bytes of entries that a chunk is made of, but for its last one: 16 MiB.
+pub const CHUNK_BYTES_MAX: u32 = 16 << 20;
 
 /// The entries of a chunk that was checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +56,8 @@ pub enum ChunkError {
 }
 
 /// The chunk of the state that begins after the entry `after`, or with the first entry: entries until they have
-/// `bytes` bytes of keys and values together, at least one. `None` if none is left, or `after` is no entry.
+/// `bytes` bytes of keys and values together, at least one; `bytes` counts up to [`CHUNK_BYTES_MAX`] only, since a peer
+/// may have asked for it. `None` if none is left, or `after` is no entry.
 ///
 /// # Errors
 ///
@@ -64,10 +68,11 @@ pub fn chunk(view: &dyn View, after: Option<&Key>, bytes: u32) -> Result<Option<
     {
         return Ok(None);
     }
+    let bytes = bytes.clamp(1, CHUNK_BYTES_MAX);
     let mut shown: Vec<(Key, bool)> = after.iter().map(|&&key| (key, false)).collect();
     let mut from = after.map_or(Some(Key::EMPTY), Key::successor);
     let mut size = 0u64;
-    while let Some(start) = from.filter(|_| size < u64::from(bytes.max(1))) {
+    while let Some(start) = from.filter(|_| size < u64::from(bytes)) {
         let Some((key, value)) = view.next(&Key::EMPTY, &start)? else { break };
         let len = key.as_bytes().len().saturating_add(value.len());
         size = size.saturating_add(u64::try_from(len).unwrap_or(u64::MAX));

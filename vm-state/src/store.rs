@@ -9,7 +9,7 @@
 //! - all back ends give the same results, errors and roots (R84).
 //!
 //! Deliberately not here: whether the block is right. A commit takes changes and trie for what execution made of the
-//! block on a view of its parent; that the one is the other's commitment is checked when a store is opened.
+//! block on a view of its parent; that the one is the other's commitment shows in a full check at opening.
 
 mod memory;
 #[cfg(feature = "redb")]
@@ -18,6 +18,7 @@ mod redb;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt::Debug;
+use vm_core::commitment::index_root;
 use vm_core::{Hash, Header, Key, Receipt};
 
 pub use self::memory::MemoryStore;
@@ -116,9 +117,25 @@ pub enum CommitError {
         /// The trie's.
         found: Hash,
     },
-    /// The block was executed on a view of another kind of store, whose trie this one can't keep.
-    #[error("the block was executed on another store's view; execute it on a view of this one")]
+    /// The block was executed on a view of another kind of store, or on a witness, whose trie this one can't keep.
+    #[error("the block was executed on a witness or another store's view; execute it on a view of this one")]
     OtherStore,
+    /// The block is of a chain with other rules.
+    #[error("the block's parameters are {found}, the chain's are {expected}")]
+    OtherParams {
+        /// The chain's.
+        expected: Hash,
+        /// The header's.
+        found: Hash,
+    },
+    /// The header commits to other receipts than the ones given.
+    #[error("the header's receipts root is {expected}, the receipts' is {found}")]
+    ReceiptsMismatch {
+        /// The header's.
+        expected: Hash,
+        /// The receipts'.
+        found: Hash,
+    },
     /// The node can't go on.
     #[error(transparent)]
     Failure(#[from] NodeFailure),
@@ -191,8 +208,16 @@ fn check(head: &Header, trie: &Trie, block: &BlockCommit) -> Result<(), CommitEr
     if keys().any(|key| Key::from_bytes(key.as_bytes()).is_err()) {
         return Err(NodeFailure::Invariant("a change set names whole keys").into());
     }
-    if block.trie.bucket() != trie.bucket() {
+    if block.trie.bucket() != trie.bucket() || block.trie.is_partial() {
         return Err(CommitError::OtherStore);
+    }
+    if block.header.params != head.params {
+        return Err(CommitError::OtherParams { expected: head.params, found: block.header.params });
+    }
+    let (expected, found) =
+        (block.header.receipts_root, index_root(block.receipts.iter().map(Receipt::hash)));
+    if found != expected {
+        return Err(CommitError::ReceiptsMismatch { expected, found });
     }
     Ok(())
 }

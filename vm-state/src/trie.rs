@@ -58,6 +58,8 @@ pub struct Trie {
     root: Option<Link>,
     /// How many neighbouring entries at most are left to rows together; 0 if there are no rows.
     bucket: u32,
+    /// Whether this is what a proof or witness shows of a trie: no store can keep that.
+    partial: bool,
 }
 
 /// Where a descent ends.
@@ -66,8 +68,9 @@ enum Found<'t> {
     Empty,
     /// The one leaf that the key may equal.
     Leaf(&'t Leaf),
-    /// Entries in rows. If the key is among them, they agree with it in this many first bits.
-    Rows(u16),
+    /// Entries in rows, of a subtrie with this hash. If the key is among them, they agree with it in this many first
+    /// bits.
+    Rows(u16, Hash),
 }
 
 /// What a trie that was to be whole has instead.
@@ -90,6 +93,12 @@ impl Trie {
     #[must_use]
     pub fn bucket(&self) -> u32 {
         self.bucket
+    }
+
+    /// Whether this is a part of a trie, as a proof or a witness shows it, or was made from one.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        self.partial
     }
 
     /// The value of `key`, `None` if there is no such entry.
@@ -116,7 +125,7 @@ impl Trie {
         match self.descend(key)? {
             Found::Leaf(leaf) => Ok((leaf.key == *key).then_some(leaf)),
             Found::Empty => Ok(None),
-            Found::Rows(_) => Err(ROWS.into()),
+            Found::Rows(..) => Err(ROWS.into()),
         }
     }
 
@@ -130,7 +139,7 @@ impl Trie {
                     link = inner.side(bit_at(key.as_bytes(), inner.bit));
                 }
                 Node::Leaf(leaf) => return Ok(Found::Leaf(leaf)),
-                Node::Rows(_) => return Ok(Found::Rows(bits)),
+                Node::Rows(_) => return Ok(Found::Rows(bits, link.hash)),
                 Node::Opaque => return Err(ReadError::WitnessIncomplete),
             }
         }

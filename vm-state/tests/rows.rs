@@ -13,6 +13,7 @@
 mod naive;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use naive::{
     BUCKETS, Entries, Rows, all_deleted, applied, bit, blocks, entries, key, next, of, on_top, over_rows,
@@ -58,6 +59,65 @@ fn has_the_rows_of(view: &dyn View, entries: &Entries) {
         let region = Region::new(key, bits);
         assert_eq!(view.leaves(&region), fresh.leaves(&region));
     }
+}
+
+/// Counts what is asked of the view below.
+#[derive(Debug)]
+struct Counting(Rows, AtomicU64);
+
+impl View for Counting {
+    fn header(&self) -> &vm_core::Header {
+        self.0.header()
+    }
+    fn get(&self, key: &Key) -> Result<Option<vm_state::Value>, vm_state::ReadError> {
+        self.0.get(key)
+    }
+    fn next(&self, prefix: &Key, from: &Key) -> Result<Option<(Key, vm_state::Value)>, vm_state::ReadError> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        self.0.next(prefix, from)
+    }
+    fn trie(&self) -> &Trie {
+        self.0.trie()
+    }
+    fn leaves(&self, region: &Region) -> Result<Vec<vm_state::LeafRow>, vm_state::ReadError> {
+        let rows = self.0.leaves(region)?;
+        self.1.fetch_add(1 + rows.len() as u64, Ordering::Relaxed);
+        Ok(rows)
+    }
+    fn before(&self, key: &Key) -> Result<Option<Key>, vm_state::ReadError> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        self.0.before(key)
+    }
+}
+
+/// What a chain does that is opened again, or forks: the rows hold what a later block wrote, and it is written anew on
+/// the state before.
+#[test]
+fn creating_again_what_was_deleted_below_costs_a_few_steps_each() {
+    let object = |byte: u8| vm_core::ObjectId([byte; 32]);
+    let fields = |byte: u8, count: u32| {
+        let key = move |index: u32| Key::field(&object(byte), &index.to_be_bytes());
+        (0..count).map(move |index| (key(index), val([1; 8])))
+    };
+    let steps = |count: u32| {
+        // A neighbour with more than a bucket of entries, so that the descents of the others end in its bucket.
+        let before: Entries = fields(1, 40).collect();
+        let rows: Entries = before.iter().map(|(k, v)| (*k, v.clone())).chain(fields(3, count)).collect();
+        let below = Arc::new(Counting(Rows::new(16, &rows), AtomicU64::new(0)));
+        let deleted: ChangeSet = fields(3, count).map(|(key, _)| (key, None)).collect();
+        let mut deleted = deleted;
+        deleted.sort();
+        let view: Arc<dyn View> = below.clone();
+        let earlier = on_top(&view, &deleted);
+        below.1.store(0, Ordering::Relaxed);
+        let mut again: ChangeSet = fields(3, count).map(|(key, value)| (key, Some(value))).collect();
+        again.sort();
+        let trie = next_trie(&*earlier, &again).unwrap();
+        assert_eq!(trie.root(), root(&rows));
+        below.1.load(Ordering::Relaxed)
+    };
+    let (few, many) = (steps(200), steps(2_000));
+    assert!(many < 12 * few && many < 10 * 2_000, "{few} steps for 200, {many} for 2,000");
 }
 
 proptest! {

@@ -318,6 +318,27 @@ fn r85_an_import_that_was_cut_short_goes_on_where_it_ended() {
     assert_same(&mut source, &mut store);
 }
 
+#[test]
+fn r85_an_import_that_had_not_begun_to_write_begins_anew() {
+    let mut source = Source::new();
+    let snapshot = source.export("snapshot");
+    for name in ["empty", "unfinished"] {
+        let path = source.path(name);
+        if name == "empty" {
+            fs::write(&path, b"").unwrap();
+        } else {
+            drop(Database::create(&path).unwrap());
+        }
+        let mut store = RedbStore::import(&path, &snapshot, options(), |_| {}).unwrap();
+        assert_same(&mut source, &mut store);
+    }
+    let mine = source.path("mine");
+    fs::write(&mine, b"no store").unwrap();
+    let refused = RedbStore::import(&mine, &snapshot, options(), |_| {}).unwrap_err();
+    assert!(matches!(refused, ImportError::Store(OpenError::NotAStore { .. })), "{refused}");
+    assert_eq!(fs::read(&mine).unwrap(), b"no store");
+}
+
 const ENTRIES: TableDefinition<&[u8], &[u8]> = TableDefinition::new("entries");
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 

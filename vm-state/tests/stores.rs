@@ -383,6 +383,29 @@ fn r84_blocks_that_do_not_fit_are_refused_alike_and_change_nothing() {
         ..good(view)
     });
 
+    let (head_params, other) = (head.params, Hash([5; 32]));
+    stores.assert_refused(&CommitError::OtherParams { expected: head_params, found: other }, |view| {
+        let good = good(view);
+        BlockCommit { header: Header { params: other, ..good.header.clone() }, ..good }
+    });
+    let expected = index_root([receipt(1).hash()]);
+    let found = index_root([receipt(2).hash()]);
+    stores.assert_refused(&CommitError::ReceiptsMismatch { expected, found }, |view| BlockCommit {
+        receipts: vec![receipt(2)],
+        ..good(view)
+    });
+
+    // What a light node has executed can't be kept: the rest of the state is hidden from it.
+    let view = stores.memory.view().unwrap();
+    let whole = good(&*view);
+    let mut request = ProofRequest::new();
+    request.key(whole.changes[0].0);
+    let part = verify(&head.state_root, &request, &prove(&*view, &request).unwrap()).unwrap();
+    let trie = part.update(None, &whole.changes).unwrap();
+    assert!(trie.is_partial() && trie.root() == whole.header.state_root);
+    let refused = stores.memory.commit(&BlockCommit { trie, ..whole });
+    assert_eq!(refused, Err(CommitError::OtherStore));
+
     // A trie that the other back end made can't be kept: nothing would read its rows.
     let views = [stores.redb.as_ref().unwrap().view().unwrap(), stores.memory.view().unwrap()];
     for (store, other) in stores.each().into_iter().zip(views) {

@@ -156,9 +156,13 @@ pub(super) fn object_delete(call: &mut HostCall<'_>, id: u32) -> Answer<()> {
     let mut from = fields;
     loop {
         call.charge_search()?;
-        let Some((field, value)) = call.session().journal.next(&fields, &from)? else { break };
-        call.charge_write(&field)?;
+        let found = call.session().journal.next(&fields, &from)?;
+        // What was read is declared before anything that may end the frame.
+        let passed_over = call.session().journal.take_passed_over();
+        call.session().declare_witness(u64::try_from(passed_over).unwrap_or(u64::MAX))?;
+        let Some((field, value)) = found else { break };
         call.charge_old_value(value.len())?;
+        call.charge_write(&field)?;
         call.session().journal.set(&field, None)?;
         match field.successor() {
             Some(next) => from = next,

@@ -27,6 +27,12 @@ impl Ways {
     /// Executes `block`, of which `view` and `outcome` are one way, in all others, and commits it to redb.
     pub fn check(&mut self, view: &Arc<dyn View>, block: &Block, outcome: &BlockOutcome) {
         let witness = outcome.witness(&**view).unwrap();
+        // What was read was declared, whether the frame went on or not; the block itself touches the system entry, the
+        // proposer and the mints.
+        let declared: u64 = outcome.transactions.iter().map(|done| done.resources.witness_bytes).sum();
+        let own = 2_432 * (2 + u64::try_from(block.mints.len()).unwrap());
+        let len = u64::try_from(witness.len()).unwrap();
+        assert!(len <= declared + own, "{declared} bytes are declared, and the witness has {len}");
         let same = |what: &str, other: &BlockOutcome, parent: Option<&Arc<dyn View>>| {
             assert_eq!(other.commit.header, outcome.commit.header, "{what}");
             assert_eq!(other.commit.receipts, outcome.commit.receipts, "{what}");

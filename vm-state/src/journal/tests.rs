@@ -253,3 +253,16 @@ fn searches_pass_deleted_entries_once() {
     }
     assert_eq!(asked(&mut journal, 1), 1);
 }
+
+/// A witness has to show what the view found, also where an entry that the journal holds comes first.
+#[test]
+fn what_a_search_of_the_view_brings_is_told_though_another_entry_wins() {
+    let base = BTreeMap::from([(owned(5), Value::from_slice(&[1; 40]))]);
+    let mut journal = over(base);
+    assert_eq!(journal.next(&prefix(), &prefix()).unwrap().map(|(key, _)| key), Some(owned(5)));
+    assert_eq!(journal.take_passed_over(), 0, "what is given is declared by whoever asked");
+    journal.set(&owned(2), Some(value(2))).unwrap();
+    assert_eq!(journal.next(&prefix(), &prefix()).unwrap().map(|(key, _)| key), Some(owned(2)));
+    assert_eq!(journal.take_passed_over(), 40);
+    assert_eq!(journal.take_passed_over(), 0);
+}

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use vm_core::codec::decode_exact;
 use vm_core::{Domain, Hash, Header, Key};
 
-use super::{Chunk, ChunkError, chunk, verify_chunk};
+use super::{CHUNK_BYTES_MAX, Chunk, ChunkError, chunk, verify_chunk};
 use crate::{NodeFailure, ReadError, View};
 
 /// The layout that this module writes.
@@ -22,8 +22,9 @@ const FORMAT_VERSION: u32 = 1;
 const MANIFEST: &str = "manifest";
 /// The longest manifest that is read: some 600,000 chunks.
 const MANIFEST_BYTES_MAX: usize = 64 << 20;
-/// The longest chunk that is read. The largest value that a state can hold, a module, fits often.
-const CHUNK_BYTES_MAX: u32 = 64 << 20;
+/// The longest chunk that is read: the entries of one, a last one of any length, and the hashes beside them.
+const FILE_BYTES_MAX: u32 = 64 << 20;
+const _: () = assert!(CHUNK_BYTES_MAX <= FILE_BYTES_MAX / 4, "what is made is read");
 
 /// What the manifest says of a chunk.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -190,8 +191,8 @@ impl Snapshot {
             let Some(bytes) = made else { break };
             let shown = verify_chunk(&view.trie().root(), after, &bytes);
             let shown = shown.map_err(|_| failed(NodeFailure::Invariant("a chunk that was made is good")))?;
-            let too_long = || failed(NodeFailure::Invariant("a chunk is shorter than 4 GiB"));
-            let len = u32::try_from(bytes.len()).ok().filter(|len| *len <= CHUNK_BYTES_MAX);
+            let too_long = || failed(NodeFailure::Invariant("a chunk that was made can be read"));
+            let len = u32::try_from(bytes.len()).ok().filter(|len| *len <= FILE_BYTES_MAX);
             let index = count(&chunks);
             write_file(&directory.join(chunk_name(index)), &bytes).map_err(write_failed)?;
             let last = shown.entries.last().map_or(Key::EMPTY, |(key, _)| *key);
@@ -258,7 +259,7 @@ impl Snapshot {
             if chunks.last().is_some_and(|(_, before)| *before >= last) {
                 return Err(damaged(&"chunks do not ascend"));
             }
-            if entry.bytes > CHUNK_BYTES_MAX {
+            if entry.bytes > FILE_BYTES_MAX {
                 return Err(damaged(&"a chunk is too long"));
             }
             chunks.push((entry, last));
@@ -300,7 +301,9 @@ impl Snapshot {
         let (entry, last) = self.chunks.get(place).ok_or_else(missing)?;
         let after = place.checked_sub(1).and_then(|before| self.chunks.get(before)).map(|(_, last)| last);
         let path = self.directory.join(chunk_name(index));
-        let bytes = match read_file(&path, usize::try_from(CHUNK_BYTES_MAX).unwrap_or(usize::MAX)) {
+        // No longer than the longest one, so that another chunk's copy is still known as that.
+        let longest = self.chunks.iter().map(|(entry, _)| entry.bytes).max().unwrap_or(FILE_BYTES_MAX);
+        let bytes = match read_file(&path, usize::try_from(longest).unwrap_or(usize::MAX)) {
             Ok(bytes) => bytes.unwrap_or_default(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(missing()),
             Err(error) => {

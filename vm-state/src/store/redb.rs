@@ -233,10 +233,15 @@ impl Store for RedbStore {
         self.require_sound()?;
         let height = self.header.height;
         let below = below.min(height);
-        let (oldest, trie) = (self.oldest.max(below), self.trie.clone());
-        self.write("prune", |database| write::prune(database, below, oldest, height, &trie))?;
+        let oldest = self.oldest.max(below);
+        // The undo rows that go would be missing on the way from the written trie to the head.
+        let to_write = (self.written < oldest).then(|| self.trie.clone());
+        let trie = to_write.as_ref().map(|trie| (height, trie));
+        self.write("prune", |database| write::prune(database, below, oldest, trie))?;
         self.oldest = oldest;
-        (self.written, self.unwritten) = (height, 0);
+        if to_write.is_some() {
+            (self.written, self.unwritten) = (height, 0);
+        }
         Ok(())
     }
 

@@ -81,6 +81,6 @@ impl Trie {
             out.differ_at(bit);
             out.push(Link { hash, node: Node::Rows(count) });
         }
-        Ok(Self { root: out.finish(), bucket })
+        Ok(Self { root: out.finish(), bucket, partial: false })
     }
 }

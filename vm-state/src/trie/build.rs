@@ -161,7 +161,7 @@ impl TrieBuilder {
     /// The trie of all entries added.
     #[must_use]
     pub fn finish(self) -> Trie {
-        Trie { root: self.leaves.finish(), bucket: self.bucket }
+        Trie { root: self.leaves.finish(), bucket: self.bucket, partial: false }
     }
 }
 

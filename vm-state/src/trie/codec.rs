@@ -182,7 +182,7 @@ impl<'b> Decoder<'b> {
         if self.at < self.bytes.len() {
             return Err(DecodeError::Trailing { at: self.position() });
         }
-        Ok(Trie { root, bucket: 0 })
+        Ok(Trie { root, bucket: 0, partial: true })
     }
 
     /// Reads nodes until the root is complete.

@@ -24,7 +24,7 @@ pub(crate) fn descent_leaf(
     match trie.descend(key)? {
         Found::Empty => Ok(None),
         Found::Leaf(leaf) => Ok(Some(leaf.key)),
-        Found::Rows(bits) => {
+        Found::Rows(bits, _) => {
             let view = view.ok_or(ROWS)?;
             let mut rows = view.leaves(&Region::new(key, bits))?;
             if rows.is_empty() {
@@ -103,7 +103,7 @@ pub(crate) fn restrict(trie: &Trie, view: Option<&dyn View>, shown: &[Shown]) ->
             },
         }
     }
-    Ok(Trie { root: out.finish(), bucket: 0 })
+    Ok(Trie { root: out.finish(), bucket: 0, partial: true })
 }
 
 fn show(leaf: &Leaf, with_value: bool) -> Result<Link, ReadError> {

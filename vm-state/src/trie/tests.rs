@@ -132,7 +132,7 @@ fn pruned(trie: &Trie, keys: &[&Key]) -> Trie {
             }
         }
     }
-    Trie { root: trie.root.as_ref().map(|root| go(root, keys)), bucket: 0 }
+    Trie { root: trie.root.as_ref().map(|root| go(root, keys)), bucket: 0, partial: true }
 }
 
 /// Keys of 81 bytes of which the i-th has bit i set only: a path of 648 nodes.

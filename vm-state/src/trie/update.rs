@@ -12,13 +12,17 @@
 use alloc::vec::Vec;
 use core::iter::Peekable;
 use vm_core::commitment::{bit_at, first_difference, leaf_hash};
-use vm_core::{Key, value_hash};
+use vm_core::{Hash, Key, value_hash};
 
 use super::build::{Assembler, LeafAssembler};
 use super::node::{Inner, Link, Node};
 use super::{Found, ROWS, Trie};
 use crate::{LeafRow, NodeFailure, ReadError, Region, Value, View};
 
+/// What was read back from rows is not what the trie above them says.
+const DAMAGED_BUCKET: NodeFailure = NodeFailure::Invariant(
+    "the rows of a bucket hash to what the trie above them says: is the store damaged?",
+);
 const PREFIX: NodeFailure = NodeFailure::Invariant("no trie key is a prefix of another");
 
 /// A change that changes something: of one leaf, or of a bucket of rows.
@@ -86,7 +90,7 @@ impl Trie {
         let ends = descend_together(root, changes.iter().map(|(key, _)| key), |_, _| {});
         let found = ends.into_iter().map(|(link, bits)| match &link.node {
             Node::Leaf(leaf) => Ok(Found::Leaf(leaf)),
-            Node::Rows(_) => Ok(Found::Rows(bits)),
+            Node::Rows(_) => Ok(Found::Rows(bits, link.hash)),
             Node::Inner(_) | Node::Opaque => Err(ReadError::WitnessIncomplete),
         });
         found.collect()
@@ -100,6 +104,8 @@ impl Trie {
     ) -> Result<Vec<Change<'a>>, ReadError> {
         let mut located: Vec<Change<'a>> = Vec::with_capacity(changes.len());
         let mut last_put: Option<&Key> = None;
+        // A region without rows, and the rows on either side of it.
+        let mut empty: Option<(Region, Vec<Key>)> = None;
         let ends = self.descend_all(changes)?;
         let mut rest = changes.iter().zip(ends).peekable();
         while let Some((change, end)) = rest.next() {
@@ -122,17 +128,24 @@ impl Trie {
                 Found::Leaf(leaf) => {
                     Some(first_difference(leaf.key.as_bytes(), key.as_bytes()).ok_or(PREFIX)?)
                 }
-                Found::Rows(bits) => {
+                Found::Rows(bits, hash) => {
                     let view = rows.ok_or(ROWS)?;
                     let region = Region::new(key, bits);
-                    let bucket = view.leaves(&region)?;
+                    let is_empty = empty.as_ref().is_some_and(|(known, _)| known.contains(key));
+                    let bucket = if is_empty { Vec::new() } else { view.leaves(&region)? };
                     if bucket.is_empty() {
                         if value.is_none() {
                             continue;
                         }
-                        // The bucket that the descent led to begins otherwise: the key leaves above it.
-                        Some(leaves_rows_at(view, key)?)
+                        // The bucket that the descent led to begins otherwise: the key leaves above it. All keys of
+                        // this region have the same two neighbours: asked for once, since either may be far away.
+                        if !is_empty {
+                            empty = Some((region, neighbours(view, key)?));
+                        }
+                        let neighbours = empty.as_ref().map(|(_, neighbours)| neighbours.as_slice());
+                        Some(leaves_rows_at(neighbours.unwrap_or_default(), key)?)
                     } else {
+                        check_bucket(&bucket, &hash)?;
                         let becomes = merge(self.bucket, bucket, change, &mut rest, &region)?;
                         located.push(Change { key, leaves_at: None, becomes });
                         continue;
@@ -181,7 +194,7 @@ impl Trie {
                 }
             }
         }
-        Ok(Self { root: out.finish(), bucket: self.bucket })
+        Ok(Self { root: out.finish(), bucket: self.bucket, partial: self.partial })
     }
 }
 
@@ -286,17 +299,37 @@ fn row(key: &Key, value: &Value) -> Link {
 }
 
 /// The bit at which `key` leaves a state in whose rows it is not: the nearest rows share most with it.
-fn leaves_rows_at(view: &dyn View, key: &Key) -> Result<u16, ReadError> {
-    let nearest = nearest_row(view, key)?.ok_or(NodeFailure::Invariant("a trie's bucket has rows"))?;
+fn leaves_rows_at(neighbours: &[Key], key: &Key) -> Result<u16, ReadError> {
+    let nearest = nearest(neighbours, key).ok_or(NodeFailure::Invariant("a trie's bucket has rows"))?;
     Ok(first_difference(nearest.as_bytes(), key.as_bytes()).ok_or(PREFIX)?)
+}
+
+/// The rows on either side of `key`, which is none.
+fn neighbours(view: &dyn View, key: &Key) -> Result<Vec<Key>, ReadError> {
+    let before = view.before(key)?;
+    let after = view.next(&Key::EMPTY, key)?.map(|(key, _)| key);
+    Ok(before.into_iter().chain(after).collect())
+}
+
+/// Of a key's neighbours the one that shares more first bits with it.
+fn nearest<'k>(neighbours: &'k [Key], key: &Key) -> Option<&'k Key> {
+    let shared = |other: &&Key| first_difference(other.as_bytes(), key.as_bytes()).unwrap_or(u16::MAX);
+    neighbours.iter().max_by_key(shared)
 }
 
 /// Of the rows on either side of `key`, which is none, the one that shares more first bits with it.
 pub(super) fn nearest_row(view: &dyn View, key: &Key) -> Result<Option<Key>, ReadError> {
-    let before = view.before(key)?;
-    let after = view.next(&Key::EMPTY, key)?.map(|(key, _)| key);
-    let shared = |other: &Key| first_difference(other.as_bytes(), key.as_bytes()).unwrap_or(u16::MAX);
-    Ok(before.into_iter().chain(after).max_by_key(shared))
+    Ok(nearest(&neighbours(view, key)?, key).copied())
+}
+
+/// Checks that rows are those of the bucket with this hash: neighbours' hashes come from a disk, and a changed one would
+/// give this node a root of its own.
+fn check_bucket(rows: &[LeafRow], hash: &Hash) -> Result<(), ReadError> {
+    let mut whole = LeafAssembler::new(u32::MAX);
+    for row in rows {
+        whole.push(&row.key, Link::row(row.leaf)).map_err(|_| DAMAGED_BUCKET)?;
+    }
+    if whole.finish().is_some_and(|link| link.hash == *hash) { Ok(()) } else { Err(DAMAGED_BUCKET.into()) }
 }
 
 /// What the rows of `region` become by `first` and those of `rest` that belong to it, which are taken.

@@ -121,12 +121,15 @@ impl View for Overlay {
     fn before(&self, key: &Key) -> Result<Option<Key>, ReadError> {
         let (puts, _) = self.puts.split_at(self.puts.partition_point(|(put, _)| put < key));
         let put = puts.last().map(|(put, _)| *put);
-        let mut below = self.below.before(key)?;
-        while let Some(found) = below.filter(|found| put.is_none_or(|put| put < *found)) {
+        let mut until = self.dead.lock().skip_back(*key);
+        while let Some(found) = self.below.before(&until)?.filter(|found| put.is_none_or(|put| put < *found))
+        {
             if !self.is_deleted(&found) {
                 return Ok(Some(found));
             }
-            below = self.below.before(&found)?;
+            let mut dead = self.dead.lock();
+            dead.add(found, until);
+            until = dead.skip_back(found);
         }
         Ok(put)
     }

@@ -8,6 +8,7 @@ use ::redb::ReadTransaction;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use std::fs;
 use std::path::Path;
 use vm_core::{Hash, Key};
 
@@ -51,10 +52,10 @@ impl RedbStore {
     ) -> Result<Self, ImportError> {
         let path = path.as_ref();
         let at = path.display().to_string();
-        let (database, next) = if path.exists() {
-            resume(path, &at, snapshot, &options)?
-        } else {
-            (create_file(path, &at, |backend| begin(backend, &at, snapshot, &options))?, 0)
+        let begun = if path.exists() { resume(path, &at, snapshot, &options)? } else { None };
+        let (database, next) = match begun {
+            Some(begun) => begun,
+            None => (create_file(path, &at, |backend| begin(backend, &at, snapshot, &options))?, 0),
         };
         let of = snapshot.chunk_count();
         let mut done = next;
@@ -94,8 +95,25 @@ fn begin(
     begun.map_err(|error| OpenError::from_redb(at, CREATE, error))
 }
 
-/// Opens a file of an import that was cut short; gives the number of the next chunk.
+/// Opens a file of an import that was cut short; gives the number of the next chunk. A file in which nothing was
+/// written yet is removed.
 fn resume(
+    path: &Path,
+    at: &str,
+    snapshot: &Snapshot,
+    options: &StoreOptions,
+) -> Result<Option<(Guarded, u32)>, ImportError> {
+    match open_begun(path, at, snapshot, options) {
+        Ok(begun) => Ok(Some(begun)),
+        Err(ImportError::Store(OpenError::Empty { .. } | OpenError::Unfinished { .. })) => {
+            fs::remove_file(path).map_err(|error| OpenError::from_io(at, IMPORT, &error))?;
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn open_begun(
     path: &Path,
     at: &str,
     snapshot: &Snapshot,

@@ -65,7 +65,7 @@ fn closed(path: &Path) {
 /// A closed store of three blocks whose trie is written down, so that opening reads no rows.
 fn tidied(path: &Path) {
     closed(path);
-    RedbStore::open(path, &params()).unwrap().prune(0).unwrap();
+    RedbStore::open(path, &params()).unwrap().prune(3).unwrap();
 }
 
 /// Changes a closed store's tables behind its back.
@@ -341,6 +341,32 @@ fn a_quick_check_leaves_a_damaged_row_to_the_read_that_meets_it() {
         assert!(view.next(&contract(byte), &contract(byte)).is_err());
     }
     assert!(view.get(&contract(2)).unwrap().is_some());
+}
+
+/// redb does not look at its pages' checksums when it reads them.
+#[test]
+fn a_changed_value_or_neighbour_is_a_failure_where_it_is_used() {
+    let change = |key: Key, bytes: &dyn Fn(&mut Vec<u8>)| {
+        let (directory, path) = scratch();
+        tidied(&path);
+        tamper(&path, |transaction| {
+            let mut entries = transaction.open_table(ENTRIES).unwrap();
+            let mut row = entries.get(key.as_bytes()).unwrap().unwrap().value().to_vec();
+            bytes(&mut row);
+            entries.insert(key.as_bytes(), row.as_slice()).unwrap();
+        });
+        (directory, RedbStore::open(&path, &params()).unwrap())
+    };
+    let account = Key::account(&Address([1; 32]));
+    let (_directory, store) = change(account, &|row| *row.last_mut().unwrap() ^= 1);
+    let read = store.view().unwrap().get(&account);
+    let Err(ReadError::Failure(NodeFailure::Storage { cause, .. })) = read else { panic!("{read:?}") };
+    assert!(cause.contains("not the one that was written"), "{cause}");
+    // The leaf hash beside it: nobody reads that entry, but its neighbours' bucket is hashed.
+    let (_directory, store) = change(account, &|row| row[0] ^= 1);
+    let changes = vec![(contract(9), Some(Value::from_elem(9, 9)))];
+    let next = next_trie(&*store.view().unwrap(), &changes);
+    assert!(matches!(next, Err(ReadError::Failure(NodeFailure::Invariant(_)))), "{next:?}");
 }
 
 #[test]

@@ -5,7 +5,8 @@ use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
-use vm_core::{Header, Key};
+use vm_core::commitment::leaf_hash;
+use vm_core::{Header, Key, value_hash};
 
 use super::guard::{Guarded, guarded};
 use super::tables::{ENTRIES, Row, VALUES, kept, read_row};
@@ -36,16 +37,23 @@ impl RedbView {
         Ok(Self { header, trie, entries, values, _database: Arc::clone(database) })
     }
 
-    /// The value that a row says.
+    /// The value that a row says. It must be the one that the row's hash is of: redb checks its pages when it repairs a
+    /// file, not when it reads one.
     fn value(&self, key: &[u8], row: &[u8]) -> Result<Value, StorageError> {
-        match read_row(row) {
-            Some((_, Row::Inline(value))) => Ok(kept(value)),
-            Some((_, Row::Apart)) => {
+        let (leaf, row) = read_row(row).ok_or_else(damaged_row)?;
+        let value = match row {
+            Row::Inline(value) => kept(value),
+            Row::Apart => {
                 let value = self.values.get(key)?;
-                value.map(|value| kept(value.value())).ok_or_else(damaged_row)
+                value.map(|value| kept(value.value())).ok_or_else(damaged_row)?
             }
-            None => Err(damaged_row()),
+        };
+        if leaf_hash(key, &value_hash(&value)) != leaf {
+            return Err(StorageError::Corrupted(
+                "an entry's value is not the one that was written".to_string(),
+            ));
         }
+        Ok(value)
     }
 }
 

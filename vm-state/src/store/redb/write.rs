@@ -201,13 +201,13 @@ pub(super) fn rollback(
     Ok(transaction.commit()?)
 }
 
-/// Forgets the blocks below `below`, which is at most the head `height` with this trie, and the states below `oldest`.
+/// Forgets the blocks below `below`, which is at most the head's height, and the states below `oldest`; writes the
+/// head's trie where the undo rows that are left would not lead to it.
 pub(super) fn prune(
     database: &Guarded,
     below: u64,
     oldest: u64,
-    height: u64,
-    trie: &Trie,
+    trie: Option<(u64, &Trie)>,
 ) -> Result<(), Error> {
     let transaction = begin(database)?;
     for table in [HEADERS, RECEIPTS] {
@@ -215,6 +215,8 @@ pub(super) fn prune(
     }
     transaction.open_table(UNDO)?.retain_in(..=oldest, |_, _| false)?;
     transaction.open_table(META)?.insert(META_OLDEST, oldest.to_le_bytes().as_slice())?;
-    write_trie(&transaction, height, trie)?;
+    if let Some((height, trie)) = trie {
+        write_trie(&transaction, height, trie)?;
+    }
     Ok(transaction.commit()?)
 }
