@@ -46,24 +46,17 @@ impl Fields {
         check(value.using_encoded(|bytes| sys::field_set(self.0, name, bytes))).map(|_| ())
     }
 
-    /// Writes what `change` makes of the field's value, unless that has the same bytes. Gives the new value.
+    /// Writes what `change` makes of the field's value, and gives it. It is written even if it is the value that was
+    /// there: `change` may have written the field itself, directly or in a call that came back.
     #[inline]
     pub(crate) fn update<T: Encode + DecodeOwned>(
         self,
         name: &[u8],
         change: impl FnOnce(T) -> Result<T>,
     ) -> Result<T> {
-        receive::<T, T>(
-            |out| self.read(name, out),
-            |before| {
-                let value = change(decode(before)?)?;
-                check(value.using_encoded(|after| match before {
-                    Some(before) if before == after => 0i32,
-                    _ => sys::field_set(self.0, name, after),
-                }))?;
-                Ok(value)
-            },
-        )
+        let value = change(self.get(name)?)?;
+        self.set(name, &value)?;
+        Ok(value)
     }
 
     #[inline]

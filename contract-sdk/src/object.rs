@@ -126,11 +126,12 @@ impl<T> Object<T> {
         self.fields().set(field.as_bytes(), value)
     }
 
-    /// Writes what `change` makes of a field's value, unless the value stays the same. Returns the new value.
+    /// Writes what `change` makes of a field's value, and returns it. It is written, and paid for, even if the value
+    /// stays the same; what `change` itself wrote to the field is lost.
     ///
     /// # Errors
     ///
-    /// As [`Self::get`] and [`Self::set`], and what `change` returns: nothing is written then.
+    /// As [`Self::get`] and [`Self::set`], and what `change` returns: `update` writes nothing then.
     #[inline]
     pub fn update<V: Encode + DecodeOwned>(
         &self,

@@ -148,7 +148,7 @@ pub fn contract_error(item: TokenStream) -> TokenStream {
 /// For a struct `Account` with the field `balance: u64`, an `Object<Account>` has
 /// - `balance() -> Result<u64>`, which reads the field,
 /// - `set_balance(&u64) -> Result<()>`, which writes it (`&str` for `String`, `&[T]` for `Vec<T>`),
-/// - `update_balance(|balance| ...) -> Result<u64>`, which writes it if it changes.
+/// - `update_balance(|balance| ...) -> Result<u64>`, which writes what the closure makes of it.
 ///
 /// They are functions of the trait `AccountFields`, beside the struct. Of a field whose type is a collection (`Map`,
 /// `List`, `Count`) there is the getter alone, which gives the collection in the object.

@@ -154,9 +154,7 @@ fn methods(field: &Field) -> (TokenStream, TokenStream) {
     };
     let (set_docs, update_docs) = (
         format!("Writes the field `{name}`."),
-        format!(
-            "Writes what `change` makes of the field `{name}`, unless it stays the same. Returns the new value."
-        ),
+        format!("Writes what `change` makes of the field `{name}`, and returns it."),
     );
     (
         quote! {
