@@ -41,6 +41,7 @@
 //! finds. Deleting the object deletes all that its collections hold.
 
 mod count;
+mod encodes_as;
 mod key;
 mod list;
 mod map;
@@ -49,6 +50,7 @@ use crate::fields::Fields;
 use crate::object::Object;
 
 pub use count::{Count, CountRef};
+pub use encodes_as::EncodesAs;
 pub use list::{Elements, List, ListRef};
 pub use map::{Map, MapRef};
 

@@ -1,6 +1,5 @@
 //! A list: one field per element, and one with how many there are.
 
-use core::borrow::Borrow;
 use core::marker::PhantomData;
 
 use vm_core::ErrorCode;
@@ -10,7 +9,7 @@ use crate::error::Result;
 use crate::interface::{Described, TypeDef};
 use crate::object::Object;
 
-use super::{Collection, Place};
+use super::{Collection, EncodesAs, Place};
 
 /// Declares a list as a field of a struct under `#[object]`. The getter gives the [`ListRef`] that works on it.
 ///
@@ -54,7 +53,8 @@ impl<T> Described for List<T> {
     const TYPE: TypeDef = TypeDef::U32;
 }
 
-/// A list in an object. Places count from 0.
+/// A list in an object. Places count from 0. Elements are given as their type or as what
+/// [has its encoding](EncodesAs): `&str` for `String`.
 ///
 /// All its functions fail with [`ErrorCode::ObjectNotFound`] if the object was deleted, those that write as
 /// [`Object::set`](crate::Object::set), those that read with [`ErrorCode::Decode`] if what is there is no `T`.
@@ -112,7 +112,7 @@ impl<T: Encode + DecodeOwned> ListRef<T> {
     #[inline]
     pub fn set<V: Encode + ?Sized>(&self, index: u32, value: &V) -> Result<()>
     where
-        T: Borrow<V>,
+        T: EncodesAs<V>,
     {
         self.place.with_index(index, |name| {
             if !self.place.fields.has(name)? {
@@ -130,7 +130,7 @@ impl<T: Encode + DecodeOwned> ListRef<T> {
     #[inline]
     pub fn push<V: Encode + ?Sized>(&self, value: &V) -> Result<u32>
     where
-        T: Borrow<V>,
+        T: EncodesAs<V>,
     {
         let index = self.len()?;
         // Who could pay for four thousand million elements gets an error, not a list that forgets.

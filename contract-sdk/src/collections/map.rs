@@ -1,13 +1,12 @@
 //! A map: one field per key.
 
-use core::borrow::Borrow;
 use core::marker::PhantomData;
 
 use crate::codec::{DecodeOwned, Encode};
 use crate::error::Result;
 use crate::object::Object;
 
-use super::{Collection, Place};
+use super::{Collection, EncodesAs, Place};
 
 /// Declares a map from keys to values as a field of a struct under `#[object]`. The getter gives the [`MapRef`] that
 /// works on it.
@@ -45,7 +44,8 @@ impl<K, V> Collection for Map<K, V> {
     }
 }
 
-/// A map in an object. Keys are given as the key type or as what it borrows as: `&str` for `String`.
+/// A map in an object. Keys and values are given as their type or as what [has its encoding](EncodesAs): `&str` for
+/// `String`.
 ///
 /// All its functions fail with [`ErrorCode::ObjectNotFound`](crate::ErrorCode::ObjectNotFound) if the object was
 /// deleted.
@@ -64,7 +64,7 @@ impl<K: Encode, V: Encode + DecodeOwned> MapRef<K, V> {
     #[inline]
     pub fn get<Q: Encode + ?Sized>(&self, key: &Q) -> Result<Option<V>>
     where
-        K: Borrow<Q>,
+        K: EncodesAs<Q>,
     {
         self.place.with_key::<K, Q, _>(key, |name| self.place.fields.find(name))
     }
@@ -77,7 +77,7 @@ impl<K: Encode, V: Encode + DecodeOwned> MapRef<K, V> {
     #[inline]
     pub fn contains<Q: Encode + ?Sized>(&self, key: &Q) -> Result<bool>
     where
-        K: Borrow<Q>,
+        K: EncodesAs<Q>,
     {
         self.place.with_key::<K, Q, _>(key, |name| self.place.fields.has(name))
     }
@@ -90,8 +90,8 @@ impl<K: Encode, V: Encode + DecodeOwned> MapRef<K, V> {
     #[inline]
     pub fn insert<Q: Encode + ?Sized, W: Encode + ?Sized>(&self, key: &Q, value: &W) -> Result<()>
     where
-        K: Borrow<Q>,
-        V: Borrow<W>,
+        K: EncodesAs<Q>,
+        V: EncodesAs<W>,
     {
         self.place.with_key::<K, Q, _>(key, |name| self.place.fields.set(name, value))
     }
@@ -104,7 +104,7 @@ impl<K: Encode, V: Encode + DecodeOwned> MapRef<K, V> {
     #[inline]
     pub fn remove<Q: Encode + ?Sized>(&self, key: &Q) -> Result<bool>
     where
-        K: Borrow<Q>,
+        K: EncodesAs<Q>,
     {
         self.place.with_key::<K, Q, _>(key, |name| {
             let there = self.place.fields.has(name)?;
