@@ -35,8 +35,13 @@
 //! ```
 //!
 //! Natively, a debugger stops at a contract's lines and coverage counts them; all else is the engine's: objects, gas
-//! for host functions, rollback, reentrancy, events. Only the gas for executed code differs. One switch, the
-//! environment variable `VM_TEST=wasm`, runs the same tests on the module that `vm build` made ([`Mode`]).
+//! for host functions, rollback, reentrancy, events. The receipt differs in the gas for executed code. One switch, the
+//! environment variable `VM_TEST=wasm`, runs the same tests on the module that `vm build` made ([`Mode`]); `vm test` does
+//! both.
+//!
+//! What machine code has no bounds for shows as wasm only: a loop without end runs out of gas there and hangs here; a
+//! heap, a stack or a recursion too large reverts or halts there and takes this process's memory here; `usize` has 32
+//! bits there.
 //!
 //! Natively, only the contract that a transaction calls is native; contracts that it calls are modules.
 //!

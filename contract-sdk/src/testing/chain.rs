@@ -13,7 +13,7 @@ use vm_core::{
     Address, Block, BlockContext, CodeSource, ErrorCode, Hash, Mint, ObjectId, Params, Payload, Receipt,
     Status, Transaction,
 };
-use vm_host::{Executed, FrameTrace, Options, Query, Step, Trace, TraceLevel, Vm};
+use vm_host::{Executed, FrameTrace, Options, Query, Step, Trace, TraceLevel, Vm, validate_module};
 use vm_state::{Genesis, MemoryStore, StateReader, Store, View};
 
 use super::code::{Code, Mode, names};
@@ -239,7 +239,8 @@ impl Chain {
         let executed =
             self.vm.query(&self.view_of_head(), &query, options).expect("a state in memory can be read");
         self.explain_stubs(executed.trace.as_ref());
-        match Failure::of(&executed.receipt, self.contracts.get(&contract).map(|interface| &**interface)) {
+        let interface = self.interface(contract).cloned().or_else(|| self.stored_interface(contract));
+        match Failure::of(&executed.receipt, interface.as_ref()) {
             Some(failure) => Err(failure),
             None => Ok(decode(&executed.receipt.output)
                 .unwrap_or_else(|_| panic!("{function} answered with another type"))),
@@ -250,6 +251,15 @@ impl Chain {
     #[must_use]
     pub fn interface(&self, contract: Address) -> Option<&Interface> {
         self.contracts.get(&contract).map(|interface| &**interface)
+    }
+
+    /// What a contract offers that another one deployed: from its module.
+    fn stored_interface(&self, contract: Address) -> Option<Interface> {
+        let view = self.view_of_head();
+        let state = StateReader::new(&*view);
+        let deployed = state.contract(&contract).expect("a state in memory can be read")?;
+        let code = state.code(&deployed.code_hash).expect("a state in memory can be read")?;
+        validate_module(&code, self.vm.params()).ok().map(|info| info.interface)
     }
 
     /// The ids that calls have returned so far: for random calls.
@@ -297,7 +307,8 @@ impl Chain {
         if let Ok(id) = <[u8; 32]>::try_from(receipt.output.as_slice()) {
             self.objects.insert(ObjectId(id));
         }
-        let failure = Failure::of(&receipt, self.interface(contract));
+        let interface = self.interface(contract).cloned().or_else(|| self.stored_interface(contract));
+        let failure = Failure::of(&receipt, interface.as_ref());
         report_gas(&what, &receipt);
         Outcome { receipt, trace, resources, failure, what }
     }

@@ -129,14 +129,21 @@ struct FrameOver;
 /// Where bytes may stand in the frame's memory, behind the arguments.
 const BYTES_AT: usize = 1_024;
 
+/// The parameter that the host both reads and writes.
+const CURSOR: &str = "cursor";
+
+fn param_name(function: HostFunction, index: usize) -> &'static str {
+    function.info().params.get(index).map_or("", |param| param.0)
+}
+
 /// How many bytes the pointer at `index` of a function's parameters names: what the parameter after it says, or the 32
 /// of an address, id or hash.
 fn named_len(function: HostFunction, index: usize, words: &[Word]) -> usize {
     const ID: usize = 32;
-    const CURSOR: usize = 16;
+    const CURSOR_BYTES: usize = 16;
     const HANDLE: usize = 4;
     let params = function.info().params;
-    let name = params.get(index).map_or("", |param| param.0);
+    let name = param_name(function, index);
     let after = index.checked_add(1);
     let next = after.and_then(|next| Some((params.get(next)?.0, *words.get(next)?)));
     match next {
@@ -144,7 +151,7 @@ fn named_len(function: HostFunction, index: usize, words: &[Word]) -> usize {
             let len = usize::try_from(len).unwrap_or(usize::MAX);
             if function == HostFunction::objects_of { len.saturating_mul(HANDLE) } else { len }
         }
-        _ if name == "cursor" => CURSOR,
+        _ if name == CURSOR => CURSOR_BYTES,
         _ => ID,
     }
 }
@@ -153,7 +160,8 @@ fn named_len(function: HostFunction, index: usize, words: &[Word]) -> usize {
 ///
 /// # Safety
 ///
-/// The pointers among `words` name as many bytes as the ABI says, readable, or writable and unshared.
+/// Of the pointers among `words`, those to read from name as many readable bytes as the ABI says, those to write to as
+/// many writable, unshared ones; a cursor is both.
 #[expect(clippy::panic, reason = "there is no host to ask, and no value that would be an answer")]
 pub(crate) unsafe fn invoke<R: FromResult>(function: HostFunction, words: &[Word]) -> R {
     let (mut arguments, mut bytes, mut outs, mut targets) = (vec![], vec![], vec![], vec![]);
@@ -168,8 +176,11 @@ pub(crate) unsafe fn invoke<R: FromResult>(function: HostFunction, words: &[Word
             Word::Out(pointer) => (pointer.cast_const(), Some(pointer)),
         };
         let len = named_len(function, index, words);
-        // What the host writes may be read by it too, as a cursor is. A pointer to no bytes may dangle.
+        // A pointer to no bytes may dangle, and what is only written may not have been written before. A cursor is
+        // both read and written.
+        let is_read = target.is_none() || param_name(function, index) == CURSOR;
         let read = match len {
+            _ if !is_read => vec![0; len],
             0 => vec![],
             // SAFETY: the caller vouches for `len` readable bytes.
             _ => unsafe { core::slice::from_raw_parts(pointer, len) }.to_vec(),
