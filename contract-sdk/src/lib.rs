@@ -141,3 +141,9 @@ pub mod prelude {
         call, client, contract, event, init, interface, object, payable, reentrant, view,
     };
 }
+
+/// Compiles and runs what authors are taught.
+#[cfg(all(doctest, feature = "testing"))]
+#[doc = include_str!("../../docs/contracts.md")]
+#[derive(Debug)]
+pub struct Contracts;
