@@ -67,27 +67,33 @@ macro_rules! code {
             &$($module)::+::contract_sdk_generated::INTERFACE_BYTES,
             $($module)::+::contract_sdk_generated::ENTRIES,
             env!("CARGO_MANIFEST_DIR"),
+            env!("CARGO_PKG_NAME"),
         )
     };
 }
 
 impl Code {
-    /// What [`code!`](macro@crate::code) makes: the interface's bytes, the exports, and the crate's folder, below which
-    /// `target/vm` holds the module if it was built (or the folder that `VM_TEST_MODULES` names).
+    /// What [`code!`](macro@crate::code) makes: the interface's bytes, the exports, and the folder and name of the crate.
+    /// `target/vm` below the folder (or the folder that `VM_TEST_MODULES` names) holds the module if it was built, named
+    /// after the crate, or else after the contract.
     ///
     /// # Panics
     ///
     /// If the bytes are no interface.
     #[must_use]
-    pub fn native(interface: &[u8], entries: Entries, folder: &str) -> Self {
+    pub fn native(interface: &[u8], entries: Entries, folder: &str, package: &str) -> Self {
         let decoded = Interface::decode_all(&mut &*interface).expect("`#[contract]` writes an interface");
         let modules = std::env::var_os(MODULES).filter(|modules| !modules.is_empty());
         let modules = modules.map_or_else(|| Path::new(folder).join("target/vm"), PathBuf::from);
-        let built = modules.join(format!("{}.wasm", decoded.name));
+        let names = [package.replace('-', "_"), decoded.name.clone()];
+        let [built, of_contract] = names.map(|name| modules.join(format!("{name}.wasm")));
         // A module of another interface was built from an earlier source: its code would not be this one's.
-        let module = std::fs::read(&built).ok().filter(|module| {
-            validate_module(module, &Params::default()).is_ok_and(|info| info.interface == decoded)
-        });
+        let fitting = |path: &PathBuf| {
+            std::fs::read(path).ok().filter(|module| {
+                validate_module(module, &Params::default()).is_ok_and(|info| info.interface == decoded)
+            })
+        };
+        let module = fitting(&built).or_else(|| fitting(&of_contract));
         let is_stub = module.is_none();
         let module = module.unwrap_or_else(|| stub(&decoded, interface));
         Self { interface: decoded, module, entries: Some(entries), is_stub, built }
