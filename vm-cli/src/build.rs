@@ -25,7 +25,7 @@ pub mod source;
 pub mod step;
 pub mod toolchain;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use vm_core::{Hash, Params};
 use vm_host::{ModuleInfo, validate_module};
@@ -46,6 +46,8 @@ use toolchain::{Compiler, Toolchain};
 pub struct Request {
     /// The crate's folder.
     pub folder: PathBuf,
+    /// The folder of the SDK (default: the one that this program was built with).
+    pub sdk: Option<PathBuf>,
     /// Where the artefact goes (default: `vm` in cargo's target folder).
     pub out: Option<PathBuf>,
     /// Where cargo keeps what it makes (default: `vm/work` in cargo's target folder).
@@ -84,7 +86,8 @@ pub struct Made {
 /// [`BuildError`]; findings and rustc's messages have gone to the observer.
 pub fn make(request: &Request, steps: &mut Steps<'_>) -> Result<Made, BuildError> {
     let package = steps.run(Step::Read, || {
-        let package = Package::read(&request.folder, &toolchain::any_cargo()?, request.lock)?;
+        let sdk = sdk(request.sdk.as_deref())?;
+        let package = Package::read(&request.folder, sdk.as_deref(), &toolchain::any_cargo()?, request.lock)?;
         let said = format!("{} {}", package.name, package.version);
         Ok((package, said))
     })?;
@@ -168,6 +171,16 @@ pub fn build(request: &Request, steps: &mut Steps<'_>) -> Result<(Made, Files), 
     })?;
     steps.run(Step::Name, || Ok(((), made.code_hash.to_string())))?;
     Ok((made, files))
+}
+
+/// The folder of the SDK, canonical; none where this program's sources are gone: whatever a contract calls its SDK is
+/// then refused with what to do.
+fn sdk(given: Option<&Path>) -> Result<Option<PathBuf>, BuildError> {
+    match crate::new::sdk(given) {
+        Ok(folder) => Ok(Some(folder)),
+        Err(_) if given.is_none() => Ok(None),
+        Err(error) => Err(BuildError::Sdk(error)),
+    }
 }
 
 /// The module offers what its source says, in this order.

@@ -121,6 +121,62 @@ fn r71_local_crates_are_held_to_the_same_rules() {
     }
 }
 
+/// A crate `hex` with a build script, in a folder below.
+fn false_hex(folder: &Path) {
+    fs::create_dir_all(folder.join("hex/src")).unwrap();
+    fs::write(folder.join("hex/Cargo.toml"), "[package]\nname = \"hex\"\nversion = \"0.4.3\"\n").unwrap();
+    fs::write(folder.join("hex/build.rs"), "fn main() {}").unwrap();
+    fs::write(folder.join("hex/src/lib.rs"), "#![no_std]\n").unwrap();
+}
+
+#[test]
+fn r71_a_crate_put_in_the_place_of_an_allowed_one_is_judged_for_itself() {
+    let source = "#![no_std]\n#[contract]\npub mod sample {}\n";
+    let near = "[dependencies]\nhex = \"0.4.3\"\n[patch.crates-io]\nhex = { path = \"hex\" }\n";
+    let folder = sample(source, near);
+    false_hex(folder.path());
+    let (_, err) = ends(&vm(folder.path(), &["build"]), 1);
+    assert!(err.contains("error[build-code]: the crate `hex` has a build script, build.rs"), "{err}");
+
+    let git = |args: &[&str]| {
+        let mut command = Command::new("git");
+        command.current_dir(folder.path().join("hex")).args(["-c", "user.name=x", "-c", "user.email=x@x"]);
+        let output = command.args(args).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    git(&["init", "--quiet"]);
+    git(&["add", "."]);
+    git(&["commit", "--quiet", "--message", "x"]);
+    let url = format!("file://{}", folder.path().join("hex").display());
+    let far = near.replace("path = \"hex\"", &format!("git = {url:?}"));
+    let second = sample(source, &far);
+    let (_, err) = ends(&vm(second.path(), &["build"]), 1);
+    assert!(err.contains(&format!("error[dependency]: the crate `hex` comes from git+{url}")), "{err}");
+    assert!(err.contains("--> Cargo.toml:9:1"), "{err}");
+}
+
+#[test]
+fn r71_a_crate_is_not_the_sdk_for_its_name() {
+    let source = "#![no_std]\n#[contract]\npub mod sample {}\n";
+    let folder = sample(source, "[dependencies]\ncontract-sdk = { path = \"sdk\" }\n");
+    fs::create_dir_all(folder.path().join("sdk/src")).unwrap();
+    fs::write(
+        folder.path().join("sdk/Cargo.toml"),
+        "[package]\nname = \"contract-sdk\"\nversion = \"0.1.0\"\n",
+    )
+    .unwrap();
+    fs::write(folder.path().join("sdk/build.rs"), "fn main() {}").unwrap();
+    fs::write(folder.path().join("sdk/src/lib.rs"), "").unwrap();
+    let (_, err) = ends(&vm(folder.path(), &["build"]), 1);
+    assert!(err.contains("error[dependency]: the crate `contract-sdk` in "), "{err}");
+    assert!(err.contains("--sdk FOLDER") && err.contains("1 problem"), "{err}");
+    // Named, it is; a work folder that cannot be made ends the build after that.
+    let output = vm(folder.path(), &["build", "--sdk", "sdk", "--work", "src/lib.rs"]);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("nothing found"), "{output:?}");
+    let (_, err) = ends(&vm(folder.path(), &["build", "--sdk", "nowhere"]), 2);
+    assert!(err.contains("there is no contract-sdk in nowhere"), "{err}");
+}
+
 #[test]
 fn r113_what_is_no_crate_of_a_contract_is_refused_with_what_to_do() {
     let empty = tempfile::tempdir().unwrap();

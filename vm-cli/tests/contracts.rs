@@ -132,24 +132,16 @@ fn r72_another_folder_cargo_home_and_sdk_folder_give_the_same_bytes() {
     let other = tempfile::tempdir().unwrap();
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let sources = other.path().join("a/much/longer/path/to/the sources");
-    for part in ["contract-sdk", "vm-core"] {
+    for part in ["contract-sdk", "vm-core", "vm-host", "vm-state"] {
         copy(&repository.join(part), &sources.join(part));
     }
     fs::copy(repository.join("Cargo.toml"), sources.join("Cargo.toml")).unwrap();
+    let sdk = sources.join("contract-sdk");
     let second = other.path().join("elsewhere");
     ends(
         &vm(
             other.path(),
-            &[
-                "new",
-                "tally",
-                "--template",
-                "counter",
-                "--path",
-                "elsewhere",
-                "--sdk",
-                sources.join("contract-sdk").to_str().unwrap(),
-            ],
+            &["new", "tally", "--template", "counter", "--path", "elsewhere", "--sdk", sdk.to_str().unwrap()],
         ),
         0,
     );
@@ -166,7 +158,12 @@ fn r72_another_folder_cargo_home_and_sdk_folder_give_the_same_bytes() {
     }
     let verify = |hash: &str, more: &[&str]| {
         let mut command = command(&second, VM);
-        command.env("CARGO_HOME", &home).args(["verify", ".", "--code-hash", hash]).args(more);
+        command
+            .env("CARGO_HOME", &home)
+            .args(["verify", ".", "--code-hash", hash])
+            .arg("--sdk")
+            .arg(&sdk)
+            .args(more);
         command.output().unwrap()
     };
     // From nothing: no work folder.

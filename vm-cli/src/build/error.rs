@@ -7,6 +7,7 @@ use vm_host::ModuleError;
 
 use super::toolchain::ToolchainError;
 use crate::cli::Exit;
+use crate::new::NewError;
 
 /// Why a build did not come to an end.
 #[derive(Debug, Diagnostic, thiserror::Error)]
@@ -39,6 +40,10 @@ pub enum BuildError {
         /// What is wrong.
         reason: String,
     },
+    /// The folder that was named holds no SDK.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Sdk(NewError),
     /// Cargo refuses the manifest or the lock file.
     #[error("cargo cannot read {}:\n{reason}", manifest.display())]
     Metadata {
@@ -123,6 +128,7 @@ impl BuildError {
             | Self::Metadata { .. }
             | Self::Profile { .. } => Exit::BadInput,
             Self::Toolchain(error) => error.exit(),
+            Self::Sdk(error) => error.exit(),
             Self::Output(_) | Self::Optimise(_) | Self::Io { .. } => Exit::NodeFailure,
         }
     }

@@ -1,6 +1,7 @@
 //! Step 1: the crate, its local neighbours and its settings, as `cargo metadata` tells them.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod reached;
+
 use std::path::{Path, PathBuf};
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId, TargetKind};
@@ -8,8 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::error::BuildError;
 use super::hermetic;
+use reached::{Reached, reach};
 
-/// The crate that brings `#[contract]`; its own sources and what it uses are not a contract's to answer for.
+/// The name of the crate that brings `#[contract]`; the one in the SDK's folder and what it uses are not a contract's to
+/// answer for.
 pub const SDK: &str = "contract-sdk";
 
 /// A contract's crate.
@@ -31,6 +34,10 @@ pub struct Package {
     pub here: PathBuf,
     /// The contract's crate first, then the local crates that it uses, the SDK's left out.
     pub crates: Vec<Crate>,
+    /// The crates of registries and git, whoever brings them.
+    pub fetched: Vec<Fetched>,
+    /// Folders of crates that have the SDK's name and are not the SDK.
+    pub misplaced: Vec<PathBuf>,
     /// Every crate of the build that lies in a folder of its own, the SDK's among them.
     pub locals: Vec<Local>,
     /// `[package.metadata.vm]`.
@@ -80,6 +87,21 @@ pub enum DependencySource {
     Elsewhere,
 }
 
+/// A crate that cargo fetches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetched {
+    /// Its name.
+    pub name: String,
+    /// Where it comes from; never [`DependencySource::Local`].
+    pub source: DependencySource,
+    /// The same as cargo writes it.
+    pub origin: String,
+    /// What of it runs while the contract is compiled, in words.
+    pub runs: Option<&'static str>,
+    /// Whether the SDK uses it too.
+    pub by_sdk: bool,
+}
+
 /// A crate that lies in a folder of its own; its path must not reach the module.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Local {
@@ -117,13 +139,13 @@ pub enum Lock {
 }
 
 impl Package {
-    /// Reads the crate in `folder`.
+    /// Reads the crate in `folder`, whose SDK must be the one in `sdk`, a canonical path.
     ///
     /// # Errors
     ///
     /// [`BuildError`]: no crate is there, cargo cannot read it, it is a workspace without a package, it has no library,
     /// or its settings are wrong.
-    pub fn read(folder: &Path, cargo: &Path, lock: Lock) -> Result<Self, BuildError> {
+    pub fn read(folder: &Path, sdk: Option<&Path>, cargo: &Path, lock: Lock) -> Result<Self, BuildError> {
         let manifest = folder.join("Cargo.toml");
         if !manifest.is_file() {
             return Err(BuildError::NoCrate(folder.to_owned()));
@@ -150,6 +172,7 @@ impl Package {
             })?,
             None => Settings::default(),
         };
+        let reached = Reached::walk(&metadata, &package.id, sdk);
         let here = std::env::current_dir().and_then(|here| here.canonicalize()).unwrap_or_default();
         Ok(Self {
             name: package.name.to_string(),
@@ -158,7 +181,9 @@ impl Package {
             manifest: manifest.clone(),
             workspace: metadata.workspace_root.clone().into(),
             target_folder: metadata.target_directory.clone().into(),
-            crates: crates(&metadata, &package.id)?,
+            crates: crates(&reached.own, &package.id)?,
+            fetched: reached.fetched,
+            misplaced: reached.misplaced,
             locals: locals(&metadata, &package.id),
             here,
             settings,
@@ -201,45 +226,8 @@ fn members(metadata: &Metadata) -> Vec<String> {
         .collect()
 }
 
-/// The dependencies that end up in the module, by package.
-fn edges(metadata: &Metadata) -> BTreeMap<&PackageId, Vec<&PackageId>> {
-    let nodes = metadata.resolve.iter().flat_map(|resolve| &resolve.nodes);
-    nodes
-        .map(|node| {
-            let kept = node.deps.iter().filter(|dependency| {
-                dependency.dep_kinds.iter().any(|kind| kind.kind != DependencyKind::Development)
-            });
-            (&node.id, kept.map(|dependency| &dependency.pkg).collect())
-        })
-        .collect()
-}
-
-/// All packages in reach of `root`, itself first; `enter` says which ones are gone through.
-fn reach<'a>(
-    metadata: &'a Metadata,
-    root: &PackageId,
-    enter: impl Fn(&cargo_metadata::Package) -> bool,
-) -> Vec<&'a cargo_metadata::Package> {
-    let edges = edges(metadata);
-    let mut found = Vec::new();
-    let mut seen = BTreeSet::new();
-    let mut waiting = vec![root];
-    while let Some(id) = waiting.pop() {
-        if !seen.insert(id.clone()) {
-            continue;
-        }
-        let Some(package) = metadata.packages.iter().find(|package| package.id == *id) else { continue };
-        if package.id == *root || enter(package) {
-            found.push(package);
-            waiting.extend(edges.get(id).into_iter().flatten().rev());
-        }
-    }
-    found
-}
-
-fn crates(metadata: &Metadata, root: &PackageId) -> Result<Vec<Crate>, BuildError> {
-    let own = |package: &cargo_metadata::Package| package.source.is_none() && package.name.as_str() != SDK;
-    reach(metadata, root, own).into_iter().filter_map(|package| describe(package, root).transpose()).collect()
+fn crates(own: &[&cargo_metadata::Package], root: &PackageId) -> Result<Vec<Crate>, BuildError> {
+    own.iter().filter_map(|package| describe(package, root).transpose()).collect()
 }
 
 /// The crate to check, or none where it has no library.

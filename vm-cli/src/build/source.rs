@@ -67,6 +67,9 @@ pub fn check(package: &Package) -> std::io::Result<Checked> {
             text: std::fs::read_to_string(&krate.manifest)?,
         });
         dependencies::check(krate, &manifest, &package.settings.allow_dependencies, &mut checked.findings);
+        if krate.is_contract {
+            dependencies::resolved(package, &manifest, &mut checked.findings);
+        }
         // A procedural macro runs inside the compiler: its finding is its manifest's, its source is ordinary Rust.
         if !krate.is_proc_macro {
             modules::check(package, krate, &mut checked);
@@ -89,7 +92,10 @@ pub fn check(package: &Package) -> std::io::Result<Checked> {
     outline_findings(&mut checked);
     let order = |finding: &Finding| (finding.file.shown.clone(), finding.span.start, finding.rule);
     checked.findings.sort_by_key(order);
-    checked.findings.dedup_by_key(|finding| order(finding));
+    // Two at no place in particular are two.
+    checked
+        .findings
+        .dedup_by_key(|finding| (order(finding), finding.span.is_empty().then(|| finding.message.clone())));
     Ok(checked)
 }
 

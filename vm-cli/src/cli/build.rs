@@ -49,6 +49,9 @@ pub(super) struct BuildArgs {
     /// Let cargo keep what it makes here instead of in target/vm/work; several crates may share it.
     #[arg(long, value_name = "FOLDER")]
     work: Option<PathBuf>,
+    /// The folder of contract-sdk (default: where this `vm` was built).
+    #[arg(long, value_name = "FOLDER")]
+    sdk: Option<PathBuf>,
     /// Print JSON for programs.
     #[arg(long)]
     json: bool,
@@ -82,6 +85,7 @@ impl BuildArgs {
         };
         let request = Request {
             folder: self.folder.clone(),
+            sdk: self.sdk.clone(),
             out: self.out.clone(),
             work: self.work.clone().or_else(shared_work),
             vm,

@@ -40,6 +40,9 @@ pub(super) struct TestArgs {
     /// Compare it with gas-snapshot.toml; any difference fails.
     #[arg(long, conflicts_with = "gas_snapshot")]
     check: bool,
+    /// The folder of contract-sdk (default: where this `vm` was built).
+    #[arg(long, value_name = "FOLDER")]
+    sdk: Option<PathBuf>,
     /// Print a summary in JSON instead; what cargo prints goes to standard error.
     #[arg(long)]
     json: bool,
@@ -124,6 +127,7 @@ impl TestArgs {
             std::env::current_exe().map_err(|cause| TestError::Io { path: PathBuf::from("vm"), cause })?;
         let request = Request {
             folder: self.folder.clone(),
+            sdk: self.sdk.clone(),
             out: None,
             work: shared_work(),
             vm,

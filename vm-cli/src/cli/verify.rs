@@ -42,6 +42,9 @@ pub(super) struct VerifyArgs {
     /// Let cargo go on from what an earlier build left here, instead of building everything anew.
     #[arg(long, value_name = "FOLDER")]
     work: Option<PathBuf>,
+    /// The folder of contract-sdk (default: where this `vm` was built).
+    #[arg(long, value_name = "FOLDER")]
+    sdk: Option<PathBuf>,
     /// Print JSON for programs.
     #[arg(long)]
     json: bool,
@@ -77,6 +80,7 @@ impl VerifyArgs {
         };
         let request = Request {
             folder: self.folder.clone(),
+            sdk: self.sdk.clone(),
             out: None,
             work: Some(self.work.clone().unwrap_or_else(|| fresh.path().to_owned())),
             vm,

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::build::package::{Crate, Dependency, DependencySource, Settings};
+use crate::build::package::{Crate, Dependency, DependencySource, Fetched, Settings};
 use crate::report::text::Colours;
 
 /// A crate of these files; `Cargo.toml` is one that says nothing unless given.
@@ -37,6 +37,8 @@ fn folder(files: &[(&str, &str)]) -> Folder {
             build_script: None,
             dependencies: vec![],
         }],
+        fetched: vec![],
+        misplaced: vec![],
         locals: vec![],
         settings: Settings::default(),
     };
@@ -205,6 +207,48 @@ fn r71_crates_scripts_and_macros_are_named_at_their_line_of_the_manifest() {
     assert_eq!(findings(&folder), [at("build-code", 3)]);
     folder.package.crates[0].is_proc_macro = true;
     assert!(findings(&folder).iter().all(|(rule, _, _)| ["build-code", "contract"].contains(rule)));
+}
+
+#[test]
+fn r71_what_cargo_resolved_is_judged_whoever_brings_it() {
+    let mut folder = folder(&[("src/lib.rs", HEAD)]);
+    let fetched = |name: &str, source, runs| Fetched {
+        name: name.into(),
+        source,
+        origin: "git+https://example.org/x".into(),
+        runs,
+        by_sdk: false,
+    };
+    let by_sdk = |fetched: Fetched| Fetched { by_sdk: true, ..fetched };
+    let script = Some("has a build script");
+    let (crates_io, elsewhere) = (DependencySource::CratesIo, DependencySource::Elsewhere);
+    folder.package.fetched = vec![
+        fetched("hex", elsewhere, None),
+        fetched("num-traits", crates_io, script),
+        fetched("crunchy", crates_io, script),
+        fetched("byteorder", crates_io, None),
+        fetched("first", crates_io, script),
+        fetched("second", crates_io, Some("is a procedural macro")),
+        by_sdk(fetched("serde", crates_io, script)),
+        by_sdk(fetched("syn", elsewhere, None)),
+    ];
+    folder.package.misplaced = vec!["/elsewhere".into()];
+    let messages = |folder: &Folder| -> Vec<String> {
+        check(&folder.package).unwrap().findings.into_iter().map(|finding| finding.message).collect()
+    };
+    assert_eq!(
+        messages(&folder),
+        [
+            "the crate `hex` comes from git+https://example.org/x",
+            "the crate `syn` comes from git+https://example.org/x",
+            "the crate `contract-sdk` in /elsewhere is not the SDK that this `vm` knows",
+            "the crate `first` has a build script",
+            "the crate `second` is a procedural macro",
+        ]
+    );
+    folder.package.misplaced.clear();
+    folder.package.settings.allow_dependencies = ["hex", "syn", "first", "second"].map(str::to_owned).into();
+    assert_eq!(messages(&folder), [""; 0]);
 }
 
 #[test]
