@@ -10,6 +10,7 @@
 mod cfg;
 mod dependencies;
 mod modules;
+mod nesting;
 mod outline;
 pub mod rules;
 mod std_use;
@@ -57,8 +58,17 @@ impl Checked {
 ///
 /// # Errors
 ///
-/// A manifest that cannot be read. Files that cannot be read or parsed are findings.
+/// A manifest that cannot be read, or no thread to work on. Files that cannot be read or parsed are findings.
 pub fn check(package: &Package) -> std::io::Result<Checked> {
+    // Parser and visitors recurse: they get the stack that the deepest source takes.
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(nesting::STACK_BYTES);
+        let checked = thread.spawn_scoped(scope, || check_here(package))?;
+        checked.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn check_here(package: &Package) -> std::io::Result<Checked> {
     let mut checked = Checked::default();
     for krate in &package.crates {
         let manifest = Arc::new(SourceFile {

@@ -10,7 +10,7 @@ use syn::{Expr, Lit, Meta};
 
 use super::rules::Rule;
 use super::visit::Rules;
-use super::{Checked, cfg};
+use super::{Checked, cfg, nesting};
 use crate::build::finding::{Finding, SourceFile};
 use crate::build::package::{Crate, Package};
 
@@ -39,6 +39,16 @@ pub(super) fn check(package: &Package, krate: &Crate, checked: &mut Checked) {
             continue;
         }
         checked.files.push(Arc::clone(&file));
+        if let Some((span, message)) = nesting::check(&file.text) {
+            checked.findings.push(Finding {
+                rule: Rule::Unreadable,
+                message,
+                help: "split it: name parts of it by `let`, or compute it in a loop".to_owned(),
+                file,
+                span,
+            });
+            continue;
+        }
         let syntax = match syn::parse_file(&file.text) {
             Ok(syntax) => syntax,
             Err(error) => {

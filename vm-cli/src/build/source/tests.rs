@@ -138,6 +138,44 @@ fn r71_all_problems_are_reported_at_once_in_order() {
 }
 
 #[test]
+fn r71_a_source_that_nests_without_end_is_a_finding_and_never_the_end_of_the_stack() {
+    let nested = |open: &str, inner: &str, close: &str, levels: usize| {
+        format!("fn f() {{ {}{inner}{} }}", open.repeat(levels), close.repeat(levels))
+    };
+    let deep = [("unreadable", 1)];
+    for (open, close) in [("(", ")"), ("[", "]"), ("{", "}"), ("m!(", ")"), ("!(", ")"), ("|a, b| (", ")")] {
+        assert_eq!(broken(&nested(open, "1", close, 250)), [], "{open}");
+        assert_eq!(broken(&nested(open, "1", close, 1_500)), deep, "{open}");
+        assert_eq!(broken(&nested(open, "1", close, 100_000)), deep, "{open}");
+    }
+    for (open, inner, close) in [
+        ("", "1", "+1"),
+        ("", "x", ".a"),
+        ("", "x", "?"),
+        ("", "x", " as u8"),
+        ("!", "x", ""),
+        ("&&", "x", ""),
+        ("x = ", "x", ""),
+        ("|a, b| ", "x", ""),
+        ("return ", "x", ""),
+        ("let x = ", "x", ""),
+        ("if x {} else ", "{}", ""),
+        ("x::<A, ", "x", ">"),
+        ("let x: A<B, ", "x", ">"),
+        ("1.. ", "x", ""),
+    ] {
+        let most = 16_000 / (open.len() + close.len());
+        broken(&nested(open, inner, close, most));
+        assert!(broken(&nested(open, inner, close, 100_000)).contains(&("unreadable", 1)), "{open}{close}");
+    }
+    let shell = folder(&[("src/lib.rs", &format!("#!/bin/it's\n{}", nested("(", "1", ")", 100_000)))]);
+    assert_eq!(findings(&shell), [("unreadable", "src/lib.rs".to_owned(), 2)]);
+    // Many things side by side do not nest.
+    assert_eq!(broken(&"fn f(a: A<B, C>) -> u8 { 1 } ".repeat(5_000)), []);
+    assert_eq!(broken(&format!("const ALL: [u8; 50_000] = [{}];", "1, ".repeat(50_000))), []);
+}
+
+#[test]
 fn r71_modules_are_followed_as_rustc_follows_them() {
     let folder = folder(&[
         (
