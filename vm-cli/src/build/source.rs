@@ -9,6 +9,7 @@
 
 mod cfg;
 mod dependencies;
+mod holdings;
 mod modules;
 mod nesting;
 mod outline;
@@ -24,6 +25,7 @@ pub use outline::{FunctionOutline, Outline};
 
 use super::finding::{Finding, SourceFile};
 use super::package::Package;
+use holdings::Holdings;
 use rules::Rule;
 
 /// The most bytes of source that a contract and its local crates have together: 1 MiB.
@@ -38,6 +40,8 @@ pub struct Checked {
     pub findings: Vec<Finding>,
     /// What is under `#[contract]` in the contract's own crate.
     pub contracts: Vec<Outline>,
+    /// What types and statics hold, in all crates.
+    holdings: Holdings,
 }
 
 impl Checked {
@@ -99,6 +103,7 @@ fn check_here(package: &Package) -> std::io::Result<Checked> {
             span: 0..0,
         });
     }
+    checked.findings.extend(checked.holdings.findings());
     outline_findings(&mut checked);
     let order = |finding: &Finding| (finding.file.shown.clone(), finding.span.start, finding.rule);
     checked.findings.sort_by_key(order);

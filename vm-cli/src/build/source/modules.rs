@@ -75,6 +75,7 @@ pub(super) fn check(package: &Package, krate: &Crate, checked: &mut Checked) {
         let mut rules = Rules::new(&file, &krate.folder, folder);
         syn::visit::Visit::visit_file(&mut rules, &syntax);
         checked.findings.append(&mut rules.findings);
+        checked.holdings.append(rules.holdings);
         if krate.is_contract {
             checked.contracts.append(&mut rules.contracts);
         }

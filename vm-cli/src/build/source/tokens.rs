@@ -23,16 +23,14 @@ pub(super) fn check(tokens: &TokenStream) -> Vec<Broken> {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
         for (index, token) in tokens.iter().enumerate() {
             let next = |by: usize| tokens.get(index.saturating_add(by));
-            let after_dot = index
-                .checked_sub(1)
-                .and_then(|before| tokens.get(before))
-                .is_some_and(|token| is_punct(token, '.'));
+            let before = index.checked_sub(1).and_then(|before| tokens.get(before));
+            let after = |expected: char| before.is_some_and(|token| is_punct(token, expected));
             match token {
                 TokenTree::Group(group) => waiting.push(group.stream()),
                 TokenTree::Literal(literal) => {
                     let text = literal.to_string();
                     // `pair.0.1` holds the literal `0.1`, and is no float.
-                    if !after_dot && is_float(&text) {
+                    if !after('.') && is_float(&text) {
                         broken.push(Broken {
                             rule: Rule::Float,
                             message: format!("the float {text}"),
@@ -54,10 +52,15 @@ pub(super) fn check(tokens: &TokenStream) -> Vec<Broken> {
                         "std" if path_follows() => {
                             Some((Rule::Std, "a use of std inside a macro".to_owned()))
                         }
-                        "asm" | "global_asm" | "naked_asm"
-                            if next(1).is_some_and(|token| is_punct(token, '!')) =>
+                        // A lifetime is no static.
+                        "static" if !after('\'') => {
+                            Some((Rule::Static, "a static inside a macro, which nobody looks at".to_owned()))
+                        }
+                        // Not `env != x`; what follows may be a macro's variable.
+                        name if next(1).is_some_and(|token| is_punct(token, '!'))
+                            && !next(2).is_some_and(|token| is_punct(token, '=')) =>
                         {
-                            Some((Rule::Assembly, format!("{text}! inside a macro")))
+                            called(name).map(|rule| (rule, format!("{name}! inside a macro")))
                         }
                         _ => None,
                     };
@@ -70,6 +73,18 @@ pub(super) fn check(tokens: &TokenStream) -> Vec<Broken> {
         }
     }
     broken
+}
+
+/// The rule that the call of a macro breaks by its name.
+pub(super) fn called(name: &str) -> Option<Rule> {
+    match name {
+        "asm" | "global_asm" | "naked_asm" => Some(Rule::Assembly),
+        "env" | "option_env" => Some(Rule::Environment),
+        // Where the file lies depends on where the tokens end up.
+        "include" | "include_str" | "include_bytes" => Some(Rule::Outside),
+        "thread_local" | "lazy_static" => Some(Rule::Static),
+        _ => None,
+    }
 }
 
 fn is_punct(token: &TokenTree, expected: char) -> bool {

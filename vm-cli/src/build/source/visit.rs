@@ -9,6 +9,7 @@ use syn::spanned::Spanned as _;
 use syn::visit::{self, Visit};
 use syn::{Attribute, Ident, UseTree};
 
+use super::holdings::{Holdings, names};
 use super::modules::{OutOfLine, out_of_line};
 use super::outline::{self, Outline};
 use super::rules::Rule;
@@ -20,8 +21,6 @@ const ASSEMBLY: [&str; 3] = ["asm", "global_asm", "naked_asm"];
 const INCLUDES: [&str; 3] = ["include", "include_str", "include_bytes"];
 const LINKAGE: [&str; 6] = ["no_mangle", "export_name", "link_section", "link", "link_name", "used"];
 const STATIC_MACROS: [&str; 2] = ["thread_local", "lazy_static"];
-/// Types whose value changes behind a shared reference, by the end of their names.
-const INTERIOR: [&str; 8] = ["Cell", "OnceLock", "LazyLock", "Lazy", "Once", "Mutex", "RwLock", "AtomicBool"];
 
 /// What one file holds.
 pub(super) struct Rules<'a> {
@@ -34,6 +33,7 @@ pub(super) struct Rules<'a> {
     pub(super) findings: Vec<Finding>,
     pub(super) modules: Vec<OutOfLine>,
     pub(super) contracts: Vec<Outline>,
+    pub(super) holdings: Holdings,
 }
 
 impl<'a> Rules<'a> {
@@ -46,6 +46,7 @@ impl<'a> Rules<'a> {
             findings: Vec::new(),
             modules: Vec::new(),
             contracts: Vec::new(),
+            holdings: Holdings::default(),
         }
     }
 
@@ -56,6 +57,12 @@ impl<'a> Rules<'a> {
     fn add_with_help(&mut self, rule: Rule, span: Range<usize>, message: impl Into<String>, help: &str) {
         let (message, help) = (message.into(), help.to_owned());
         self.findings.push(Finding { rule, message, help, file: Arc::clone(self.file), span });
+    }
+
+    fn tokens(&mut self, tokens: &proc_macro2::TokenStream) {
+        for broken in tokens::check(tokens) {
+            self.add_with_help(broken.rule, broken.span, broken.message, broken.rule.help());
+        }
     }
 
     /// Judges a path by its segments: of an expression, a type, or one leaf of a `use`.
@@ -87,7 +94,10 @@ impl<'a> Rules<'a> {
                 prefix.pop();
             }
             UseTree::Name(name) => self.use_leaf(&name.ident, prefix),
-            UseTree::Rename(rename) => self.use_leaf(&rename.ident, prefix),
+            UseTree::Rename(rename) => {
+                self.holdings.define(&rename.rename, [rename.ident.to_string()].into());
+                self.use_leaf(&rename.ident, prefix);
+            }
             UseTree::Glob(_) => self.path(prefix),
             UseTree::Group(group) => group.items.iter().for_each(|tree| self.use_tree(tree, prefix)),
         }
@@ -98,6 +108,10 @@ impl<'a> Rules<'a> {
         // In a group, the leaf alone is what to change: `use std::{time::Instant, ...}`.
         let before = self.findings.len();
         self.path(prefix);
+        // Under another name nobody would see it called.
+        if let (Some(rule), true) = (tokens::called(&ident.to_string()), prefix.len() > 1) {
+            self.add(rule, ident.span(), format!("a use of {ident}!: call it by its name"));
+        }
         for finding in self.findings.iter_mut().skip(before) {
             finding.span = ident.span().byte_range();
         }
@@ -138,11 +152,6 @@ fn lexical(path: &Path) -> PathBuf {
         }
     }
     plain
-}
-
-fn is_interior(ident: &Ident) -> bool {
-    let name = ident.to_string();
-    name.starts_with("Atomic") || INTERIOR.iter().any(|end| name.ends_with(end))
 }
 
 fn last_name(path: &syn::Path) -> String {
@@ -260,16 +269,27 @@ impl<'ast> Visit<'ast> for Rules<'_> {
         self.add(Rule::Foreign, item.abi.span(), "an `extern` block");
     }
 
+    fn visit_item_struct(&mut self, item: &'ast syn::ItemStruct) {
+        self.holdings.define(&item.ident, names(|names| names.visit_fields(&item.fields)));
+        visit::visit_item_struct(self, item);
+    }
+
+    fn visit_item_enum(&mut self, item: &'ast syn::ItemEnum) {
+        let all = names(|names| item.variants.iter().for_each(|variant| names.visit_fields(&variant.fields)));
+        self.holdings.define(&item.ident, all);
+        visit::visit_item_enum(self, item);
+    }
+
+    fn visit_item_type(&mut self, item: &'ast syn::ItemType) {
+        self.holdings.define(&item.ident, names(|names| names.visit_type(&item.ty)));
+        visit::visit_item_type(self, item);
+    }
+
     fn visit_item_static(&mut self, item: &'ast syn::ItemStatic) {
         if let syn::StaticMutability::Mut(token) = &item.mutability {
             self.add(Rule::Static, token.span, format!("`static mut {}`", item.ident));
         }
-        let mut interior = Interior(None);
-        interior.visit_type(&item.ty);
-        if let Some(ident) = interior.0 {
-            let message = format!("the static `{}` holds a {ident}, which can change", item.ident);
-            self.add(Rule::Static, ident.span(), message);
-        }
+        self.holdings.hold(self.file, item);
         visit::visit_item_static(self, item);
     }
 
@@ -278,6 +298,12 @@ impl<'ast> Visit<'ast> for Rules<'_> {
             let name = last_name(meta.path());
             if name == "unsafe" || LINKAGE.contains(&name.as_str()) {
                 self.add(Rule::Foreign, attribute.span(), format!("the attribute `{name}`"));
+            }
+            // `#[doc = env!("HOME")]` becomes part of the interface.
+            match &meta {
+                syn::Meta::NameValue(pair) => self.visit_expr(&pair.value),
+                syn::Meta::List(list) => self.tokens(&list.tokens),
+                syn::Meta::Path(_) => {}
             }
         }
     }
@@ -301,20 +327,7 @@ impl<'ast> Visit<'ast> for Rules<'_> {
             }
             _ => {}
         }
-        for broken in tokens::check(&mac.tokens) {
-            self.add_with_help(broken.rule, broken.span, broken.message, broken.rule.help());
-        }
+        self.tokens(&mac.tokens);
         visit::visit_macro(self, mac);
-    }
-}
-
-/// Finds the first type that can change behind a shared reference.
-struct Interior<'a>(Option<&'a Ident>);
-
-impl<'ast> Visit<'ast> for Interior<'ast> {
-    fn visit_ident(&mut self, ident: &'ast Ident) {
-        if self.0.is_none() && is_interior(ident) {
-            self.0 = Some(ident);
-        }
     }
 }
