@@ -61,6 +61,9 @@ const WORKSPACE_MANIFEST: &str = include_str!("../../fixtures/contracts/Cargo.to
 /// The SDK of this program's own sources: it is not on crates.io.
 const SDK_OF_THIS_BUILD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../contract-sdk");
 
+/// Crates that rustc brings.
+const RUSTS_OWN: [&str; 5] = ["alloc", "core", "proc_macro", "std", "test"];
+
 /// Why there is no new crate.
 #[derive(Debug, Diagnostic, thiserror::Error)]
 pub enum NewError {
@@ -72,6 +75,10 @@ pub enum NewError {
     #[error("{0:?} is no name for a contract")]
     #[diagnostic(help("use lower-case letters, digits and _, a letter first, 64 characters at most"))]
     BadName(String),
+    /// A name that another crate of the build has: rustc could not tell the two apart.
+    #[error("{0:?} is the name of a crate that the contract uses")]
+    #[diagnostic(help("choose another name"))]
+    TakenName(String),
     /// Something is there.
     #[error("{} is there already; it was left as it is", .0.display())]
     #[diagnostic(help("choose another name, or --path"))]
@@ -103,7 +110,11 @@ impl NewError {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::NoTemplate(_) | Self::BadName(_) | Self::Exists(_) | Self::NoSdk(_) => Exit::BadInput,
+            Self::NoTemplate(_)
+            | Self::BadName(_)
+            | Self::TakenName(_)
+            | Self::Exists(_)
+            | Self::NoSdk(_) => Exit::BadInput,
             Self::Template { .. } | Self::Io { .. } => Exit::NodeFailure,
         }
     }
@@ -162,6 +173,14 @@ pub fn create(template: &Template, name: &str, folder: &Path, sdk: &Path) -> Res
         files.push((path.to_owned(), bytes));
     }
     let own_manifest = own_manifest.ok_or_else(|| broken("it has no Cargo.toml".to_owned()))?;
+    let sdk_manifest = sdk.join("Cargo.toml");
+    let sdk_manifest =
+        fs::read_to_string(&sdk_manifest).map_err(|cause| NewError::Io { path: sdk_manifest, cause })?;
+    let used = [manifest::crates(&own_manifest), manifest::crates(&sdk_manifest)];
+    let [own, sdks] = used.map(|used| used.map_err(broken));
+    if RUSTS_OWN.contains(&name) || own?.iter().chain(&sdks?).any(|used| used == name) {
+        return Err(NewError::TakenName(name.to_owned()));
+    }
     let manifest = manifest::standalone(&own_manifest, WORKSPACE_MANIFEST, name, sdk).map_err(broken)?;
     let scenario = scenario::local(template.scenario, template.name, name).map_err(broken)?;
     files.push(("Cargo.toml".into(), manifest.into_bytes()));

@@ -43,6 +43,20 @@ pub(super) fn standalone(own: &str, workspace: &str, name: &str, sdk: &Path) -> 
     Ok(manifest.to_string().trim_start().to_owned())
 }
 
+/// The crates that a manifest names, as source names them.
+///
+/// # Errors
+///
+/// As [`standalone`].
+pub(super) fn crates(own: &str) -> Result<Vec<String>, String> {
+    let own: DocumentMut = own.parse().map_err(|error: toml_edit::TomlError| error.to_string())?;
+    let used = ["dependencies", "dev-dependencies"]
+        .into_iter()
+        .filter_map(|kind| own.get(kind).and_then(Item::as_table_like))
+        .flat_map(|table| table.iter().map(|(name, _)| name.replace('-', "_")));
+    Ok(used.collect())
+}
+
 fn package(own: &DocumentMut, shared: Option<&dyn TableLike>, name: &str) -> Result<Table, String> {
     let inherited = |key: &str| {
         let item = own.get("package")?.get(key)?;

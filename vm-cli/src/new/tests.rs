@@ -76,6 +76,11 @@ fn r113_wrong_names_taken_folders_and_missing_sdks_are_refused() {
         assert!(matches!(error, NewError::BadName(_)), "{name}");
         assert_eq!(error.exit(), Exit::BadInput);
     }
+    for name in ["core", "std", "alloc", "test", "proc_macro", "contract_sdk", "proptest"] {
+        let error = create(token, name, &folder.path().join("x"), &sdk_folder).unwrap_err();
+        assert!(matches!(error, NewError::TakenName(_)), "{name}");
+        assert_eq!(error.exit(), Exit::BadInput);
+    }
     let error = create(token, "gold", folder.path(), &sdk_folder).unwrap_err();
     assert!(matches!(error, NewError::Exists(_)));
     assert!(matches!(template("tokn").unwrap_err(), NewError::NoTemplate(_)));
