@@ -1,8 +1,11 @@
 //! Typed clients: a struct with a method per function of another contract.
 //!
 //! A method encodes its arguments, calls, and decodes what came back. A function that takes value has it as its last
-//! parameter, the others cannot be sent any. The contract's errors become an enum whose `of` reads an error of a
+//! parameter, the others cannot be sent any. Where a function has the name of a method that every client has, its method
+//! ends in `_`. The contract's errors become an enum whose `of` reads an error of a
 //! call.
+
+use std::collections::BTreeSet;
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
@@ -112,10 +115,33 @@ fn method(function: &Function, types: &mut Types) -> Result<Method, ClientError>
     })
 }
 
+/// Methods that every client has.
+const OWN_METHODS: [&str; 4] = ["at", "address", "gas", "deploy"];
+
+/// The names of the methods: the functions' own, with a `_` where the client has a method of that name.
+fn method_names(methods: &[Method]) -> Vec<Ident> {
+    let mut taken: BTreeSet<String> = OWN_METHODS.map(str::to_owned).into();
+    // A function that is called `at_` keeps its name.
+    let is_own = |name: &Ident| OWN_METHODS.iter().any(|own| name == own);
+    let kept = methods.iter().map(|method| &method.ident).filter(|name| !is_own(name));
+    taken.extend(kept.map(ToString::to_string));
+    let name = |method: &Method| {
+        let mut name = method.ident.clone();
+        if is_own(&name) && method.kind != Kind::Init {
+            while !taken.insert(name.to_string()) {
+                name = format_ident!("{name}_");
+            }
+        }
+        name
+    };
+    methods.iter().map(name).collect()
+}
+
 /// The struct with its methods.
 #[must_use]
 pub fn structure(visibility: &Visibility, name: &Ident, docs: &str, methods: &[Method]) -> TokenStream {
-    let methods = methods.iter().map(Method::tokens);
+    let names = method_names(methods);
+    let methods = methods.iter().zip(&names).map(|(method, name)| method.tokens(name));
     quote! {
         #[doc = #docs]
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,7 +201,8 @@ impl Method {
         ident
     }
 
-    fn tokens(&self) -> TokenStream {
+    /// The method, under a name that the client has once.
+    fn tokens(&self, method: &Ident) -> TokenStream {
         let Self { ident, docs, kind, payable, returns, .. } = self;
         let arguments = self.arguments();
         let mut params: Vec<TokenStream> = self.params.iter().map(|(name, ty)| quote!(#name: #ty)).collect();
@@ -217,7 +244,7 @@ impl Method {
             ///
             /// As `Context::call`; `Error::callee` is what the contract itself says.
             #[inline]
-            pub fn #ident(&self, #ctx: #context, #(#params),*) -> ::contract_sdk::Result<#returns> {
+            pub fn #method(&self, #ctx: #context, #(#params),*) -> ::contract_sdk::Result<#returns> {
                 ::contract_sdk::Call::new(self.contract, #name)
                     .gas(self.gas)
                     #with_value
@@ -322,6 +349,18 @@ mod tests {
         assert!(text.contains("pubfnlook(&self,ctx:&::contract_sdk::Context"), "{text}");
         assert!(text.contains("pubfndeploy(ctx:&mut::contract_sdk::Context"), "{text}");
         assert!(!text.contains("fnstart"), "{text}");
+    }
+
+    #[test]
+    fn functions_named_like_the_clients_own_methods_get_an_underscore() {
+        let names = ["at", "address", "gas", "deploy", "gas_", "start"];
+        let kind = |name| if name == "start" { Kind::Init } else { Kind::Call };
+        let text = source(names.map(|name| function(name, kind(name), false, vec![])).to_vec()).unwrap();
+        for name in ["at", "address", "gas", "deploy", "at_", "address_", "gas_", "gas__", "deploy_"] {
+            assert_eq!(text.matches(&format!("fn {name}(")).count(), 1, "{name}\n{text}");
+        }
+        let text: String = text.split_whitespace().collect();
+        assert!(text.contains(r#"pubfngas__(&self,"#) && text.contains(r#"self.contract,"gas")"#), "{text}");
     }
 
     #[test]
