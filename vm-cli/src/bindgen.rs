@@ -2,7 +2,7 @@
 //!
 //! Rust: a crate for other contracts, whose code is contract-sdk-bindgen's, the same as `client!` makes ([`rust`]).
 //!
-//! TypeScript: `NAME.ts` holds the contract's types and codecs, `scale.ts` beside it the encoding ([`typescript`]). The
+//! TypeScript: `NAME.ts` holds the contract's types and codecs, `vm-scale.ts` beside it the encoding ([`typescript`]). The
 //! client encodes arguments and decodes results, events, errors and the fields of objects; how bytes travel to a node
 //! is the application's business.
 //!

@@ -95,7 +95,7 @@ fn expected() -> Vec<(&'static str, Vec<u8>)> {
 
 const SCRIPT: &str = r#"
 import * as sample from "./sample.js";
-import * as scale from "./scale.js";
+import * as scale from "./vm-scale.js";
 import { vectors } from "./vectors.js";
 
 const id = (byte: number): string => scale.toHex(new Uint8Array(32).fill(byte));
@@ -147,6 +147,10 @@ const other = sample.decodeError(Uint8Array.of(7, 0, 0, 0, 1));
 check(other.name === null && other.code === 7 && other.data[0] === 1, "an error of the VM");
 check(scale.decode(sample.objects.Thing.size, Uint8Array.of(4, 0, 0, 0)) === 4, "a field");
 
+const ids = (...bytes: string[]): Set<string> => new Set(bytes.map((byte) => "0x" + byte.repeat(32)));
+const sorted = scale.toHex(scale.encode(scale.set(scale.id), ids("AB", "aa", "b0")));
+check(sorted === "0x0c" + ["aa", "ab", "b0"].map((byte) => byte.repeat(32)).join(""), `ids by bytes: ${sorted}`);
+
 function refused(what: string, run: () => unknown): void {
   checks += 1;
   try {
@@ -174,6 +178,7 @@ refused("a number too large", () => scale.encode(scale.u8, 256));
 refused("a fraction", () => scale.encode(scale.u8, 0.5));
 refused("a bigint too small", () => scale.encode(scale.i64, -(1n << 63n) - 1n));
 refused("a short id", () => scale.encode(scale.id, "0x12"));
+refused("an id twice", () => scale.encode(scale.set(scale.id), ids("AA", "aa")));
 refused("no hex", () => scale.fromHex("0x1g"));
 refused("an array of another length", () => scale.encode(scale.array(2, scale.u8), [1]));
 refused("an error without a code", () => sample.decodeError(bytes(1, 2)));
@@ -214,7 +219,7 @@ fn r73_typescript_reads_and_writes_what_rust_does() {
     fs::write(at.join("sample.json"), SAMPLE).unwrap();
     let output = vm(at, &["bindgen", "sample.json", "--out", "client"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    assert_eq!(text(&output.stdout), "client/sample.ts\nclient/scale.ts\n");
+    assert_eq!(text(&output.stdout), "client/sample.ts\nclient/vm-scale.ts\n");
     let vectors: BTreeMap<_, _> =
         expected().into_iter().map(|(name, bytes)| (name, format!("0x{}", hex::encode(bytes)))).collect();
     let vectors = serde_json::to_string_pretty(&vectors).unwrap();
@@ -222,6 +227,11 @@ fn r73_typescript_reads_and_writes_what_rust_does() {
     fs::write(at.join("client/script.ts"), SCRIPT).unwrap();
     fs::write(at.join("package.json"), "{ \"type\": \"module\" }\n").unwrap();
     let mut files = vec!["client/script.ts".to_owned()];
+    // A contract's name never is that of the encoding's file.
+    fs::write(at.join("scale.json"), r#"{"name": "scale"}"#).unwrap();
+    let output = vm(at, &["bindgen", "scale.json", "--out", "client"]);
+    assert_eq!(text(&output.stdout), "client/scale.ts\nclient/vm-scale.ts\n", "{}", text(&output.stderr));
+    files.push("client/scale.ts".to_owned());
     // The clients of the contracts here compile too.
     for contract in ["token", "nft", "counter", "caller"] {
         let module = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../fixtures/wasm/{contract}.wasm"));
@@ -244,7 +254,7 @@ fn r73_typescript_reads_and_writes_what_rust_does() {
     assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
     let output = Command::new("node").current_dir(at).arg("out/script.js").output().unwrap();
     assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
-    assert_eq!(text(&output.stdout), "35 checks hold\n");
+    assert_eq!(text(&output.stdout), "37 checks hold\n");
 }
 
 #[test]

@@ -18,8 +18,8 @@ use std::fmt::Write as _;
 use super::BindgenError;
 use crate::interface::{Field, Function, Interface, Kind, Record, Type, Variant};
 
-/// The encoding, which every client imports as `./scale.js`.
-pub const SCALE: &str = include_str!("scale.ts");
+/// The encoding, which every client imports as `./vm-scale.js`.
+pub const SCALE: &str = include_str!("vm-scale.ts");
 
 /// Names that a contract's type cannot have: what a client holds beside them, what it uses, and TypeScript's own words.
 #[rustfmt::skip]
@@ -49,7 +49,7 @@ pub fn client(interface: &Interface) -> Result<String, BindgenError> {
     }
     let mut out = format!(
         "// The contract {name}: what it takes and gives, in TypeScript. Written by `vm bindgen`.\n\n\
-         import * as scale from \"./scale.js\";\n\n\
+         import * as scale from \"./vm-scale.js\";\n\n\
          /** 32 bytes, as `0x` and 64 hex digits. */\nexport type Address = string;\n\
          /** 32 bytes, as `0x` and 64 hex digits. */\nexport type ObjectId = string;\n\
          /** 32 bytes, as `0x` and 64 hex digits. */\nexport type Hash = string;\n",

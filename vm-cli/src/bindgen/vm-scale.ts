@@ -280,22 +280,31 @@ export function enumeration<T extends { variant: string; value: unknown }>(
   };
 }
 
-/** The order of keys: that of numbers, of false and true, and of bytes for texts and ids. */
-function compare(left: unknown, right: unknown): number {
-  if (typeof left === "string" || left instanceof Uint8Array) {
-    const [a, b] = [left, right].map((key) =>
-      typeof key === "string" ? new TextEncoder().encode(key.toString()) : (key as Uint8Array),
-    ) as [Uint8Array, Uint8Array];
-    const at = a.findIndex((byte, index) => byte !== b[index]);
-    return at < 0 || at >= b.length ? a.length - b.length : a[at]! - b[at]!;
-  }
-  const [a, b] = [left as number, right as number];
-  return a < b ? -1 : a > b ? 1 : 0;
+function bytewise(a: Uint8Array, b: Uint8Array): number {
+  const at = a.findIndex((byte, index) => byte !== b[index]);
+  return at < 0 || at >= b.length ? a.length - b.length : a[at]! - b[at]!;
 }
 
-function ascending(keys: readonly unknown[]): void {
+/** The order of keys: that of numbers, of false and true, and of bytes for texts and ids. */
+function order<K>(codec: Codec<K>): (left: K, right: K) => number {
+  return (left, right) => {
+    if (typeof left === "string" && (codec as unknown) === string) {
+      const encoder = new TextEncoder();
+      return bytewise(encoder.encode(left), encoder.encode(right as string));
+    }
+    if (typeof left === "number" || typeof left === "bigint" || typeof left === "boolean") {
+      return left < right ? -1 : left > right ? 1 : 0;
+    }
+    // An id, however its digits are written: its bytes have no length before them.
+    if (typeof left === "string") return bytewise(encode(codec, left), encode(codec, right));
+    return bytewise(left as Uint8Array, right as Uint8Array);
+  };
+}
+
+function ascending<K>(codec: Codec<K>, keys: readonly K[]): void {
+  const compare = order(codec);
   keys.slice(1).forEach((key, index) => {
-    if (compare(keys[index], key) >= 0) throw new ScaleError("keys that are not strictly ascending");
+    if (compare(keys[index]!, key) >= 0) throw new ScaleError("keys that are not strictly ascending");
   });
 }
 
@@ -303,13 +312,13 @@ export function map<K, V>(key: Codec<K>, value: Codec<V>): Codec<Map<K, V>> {
   const entries = vec(tuple<[K, V]>(key, value));
   return {
     write(to, map) {
-      const sorted = [...map].sort(([left], [right]) => compare(left, right));
-      ascending(sorted.map(([key]) => key));
+      const sorted = [...map].sort(([left], [right]) => order(key)(left, right));
+      ascending(key, sorted.map(([key]) => key));
       entries.write(to, sorted);
     },
     read(from) {
       const read = entries.read(from);
-      ascending(read.map(([key]) => key));
+      ascending(key, read.map(([key]) => key));
       return new Map(read);
     },
   };
@@ -319,13 +328,13 @@ export function set<T>(member: Codec<T>): Codec<Set<T>> {
   const members = vec(member);
   return {
     write(to, set) {
-      const sorted = [...set].sort(compare);
-      ascending(sorted);
+      const sorted = [...set].sort(order(member));
+      ascending(member, sorted);
       members.write(to, sorted);
     },
     read(from) {
       const read = members.read(from);
-      ascending(read);
+      ascending(member, read);
       return new Set(read);
     },
   };

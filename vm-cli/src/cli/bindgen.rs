@@ -40,7 +40,7 @@ pub(super) struct BindgenArgs {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Language {
-    /// NAME.ts, and scale.ts beside it.
+    /// NAME.ts, and vm-scale.ts beside it.
     Typescript,
     /// A crate NAME_client for other contracts.
     Rust,
@@ -73,7 +73,7 @@ impl BindgenArgs {
                 let client = typescript::client(&interface).map_err(|error| bad(error.into()))?;
                 Ok(vec![
                     (format!("{}.ts", interface.name), client),
-                    ("scale.ts".to_owned(), typescript::SCALE.to_owned()),
+                    ("vm-scale.ts".to_owned(), typescript::SCALE.to_owned()),
                 ])
             }
             Language::Rust => {
