@@ -15,13 +15,22 @@ pub use alloc::vec::Vec as List;
 /// The buffer for arguments without a bound; longer ones go to the heap.
 const UNBOUNDED_BYTES: usize = 256;
 
+/// Arguments with a bound above this are read to the heap: a contract's stack has 32 KiB.
+const BOUNDED_BYTES: usize = 1_024;
+
 /// How large the buffer for arguments with these bounds is.
 #[must_use]
 pub const fn buffer_bytes(bounds: &[Option<usize>]) -> usize {
     match bound_of_all(bounds) {
-        Some(bound) => bound,
-        None => UNBOUNDED_BYTES,
+        Some(bound) if bound <= BOUNDED_BYTES => bound,
+        _ => UNBOUNDED_BYTES,
     }
+}
+
+/// Whether arguments with these bounds always fit the buffer.
+#[must_use]
+pub const fn is_bounded(bounds: &[Option<usize>]) -> bool {
+    matches!(bound_of_all(bounds), Some(bound) if bound <= BOUNDED_BYTES)
 }
 
 /// Reads the arguments: into `buffer` or, where they have no bound and don't fit, into `heap`.
@@ -94,4 +103,18 @@ fn revert(error: &Error) -> ! {
         sys::revert(&code);
     }
     sys::revert(&(error.code(), Raw(error.data())).encode())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_arguments_go_to_the_heap_though_they_have_a_bound() {
+        assert_eq!((buffer_bytes(&[Some(8), Some(32)]), is_bounded(&[Some(8), Some(32)])), (40, true));
+        assert_eq!((buffer_bytes(&[Some(1_024)]), is_bounded(&[Some(1_024)])), (1_024, true));
+        assert_eq!((buffer_bytes(&[Some(1_025)]), is_bounded(&[Some(1_025)])), (256, false));
+        assert_eq!((buffer_bytes(&[None]), is_bounded(&[None])), (256, false));
+        assert_eq!((buffer_bytes(&[]), is_bounded(&[])), (0, true));
+    }
 }

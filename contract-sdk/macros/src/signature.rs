@@ -63,7 +63,7 @@ impl Function {
             pub fn #ident() {
                 const BOUNDS: &[::core::option::Option<usize>] =
                     &[#(<#types as ::contract_sdk::Decode<'static>>::MAX_LEN),*];
-                const BOUNDED: bool = ::contract_sdk::codec::bound_of_all(BOUNDS).is_some();
+                const BOUNDED: bool = ::contract_sdk::entry::is_bounded(BOUNDS);
                 let mut buffer = [0; ::contract_sdk::entry::buffer_bytes(BOUNDS)];
                 let mut heap = ::contract_sdk::entry::List::new();
                 #[allow(unused_mut)]
