@@ -6,6 +6,7 @@
 use alloc::vec::Vec;
 use parity_scale_codec::{Decode, Encode};
 
+use crate::codec::{CodecError, decode_exact};
 use crate::{Domain, GasSchedule, Hash, hash};
 
 /// The version of the VM's rules.
@@ -46,6 +47,19 @@ pub enum ParamsError {
     /// A price or quotient of the gas schedule that must not be 0, since it bounds a loop or divides.
     #[error("the gas schedule's {0} is 0")]
     Zero(&'static str),
+    /// Bytes that are no parameters.
+    #[error("not the bytes of parameters: {0}")]
+    Bytes(CodecError),
+    /// Parameters of other rules or another engine than this VM's.
+    #[error("the parameters are for {what} {found:#x}, this VM has {expected:#x}")]
+    OtherVersion {
+        /// Which version.
+        what: &'static str,
+        /// The version in the parameters.
+        found: u32,
+        /// This VM's.
+        expected: u32,
+    },
 }
 
 /// What is known of one limit.
@@ -277,6 +291,27 @@ impl Params {
         Ok(Self { vm_version: VM_VERSION, engine_version: ENGINE_VERSION, chain, limits, features, gas })
     }
 
+    /// The rules in `bytes`, at most `limit` of them, as [`Encode`] gives them: what a node keeps beside its store, or a
+    /// device is handed with a root. They are checked as [`Self::new`] checks them.
+    ///
+    /// # Errors
+    ///
+    /// [`ParamsError::Bytes`] for what is no canonical encoding, [`ParamsError::OtherVersion`] for rules that this VM
+    /// does not have, and what [`Self::new`] gives.
+    pub fn from_bytes(bytes: &[u8], limit: usize) -> Result<Self, ParamsError> {
+        type Parts = (u32, u32, alloc::string::String, Limits, Features, GasSchedule);
+        let parts: Parts = decode_exact(bytes, limit).map_err(ParamsError::Bytes)?;
+        let (vm_version, engine_version, chain, limits, features, gas) = parts;
+        for (what, found, expected) in
+            [("VM version", vm_version, VM_VERSION), ("engine version", engine_version, ENGINE_VERSION)]
+        {
+            if found != expected {
+                return Err(ParamsError::OtherVersion { what, found, expected });
+            }
+        }
+        Self::new(chain, limits, features, gas)
+    }
+
     /// The default rules under the name `chain`.
     #[must_use]
     pub fn default_for(chain: &str) -> Self {
@@ -377,5 +412,30 @@ mod tests {
         assert_ne!(base, Params::new("local", Limits::default(), Features::default(), gas).unwrap().hash());
         let other_engine = Params { engine_version: 1, ..Params::default() };
         assert_ne!(base, other_engine.hash());
+    }
+
+    #[test]
+    fn r56_bytes_are_checked_as_the_parts_are() {
+        let read = |params: &Params| Params::from_bytes(&params.encode(), 4_096);
+        let params = Params::default_for("bytes");
+        assert_eq!(read(&params), Ok(params.clone()));
+
+        let bytes = params.encode();
+        for end in 0..bytes.len() {
+            assert!(Params::from_bytes(&bytes[..end], 4_096).is_err(), "{end} bytes");
+        }
+        assert!(matches!(
+            Params::from_bytes(&bytes, 10),
+            Err(ParamsError::Bytes(CodecError::TooLong { .. }))
+        ));
+        let other_rules = Params { vm_version: 7, ..params.clone() };
+        assert!(matches!(
+            read(&other_rules),
+            Err(ParamsError::OtherVersion { what: "VM version", found: 7, expected: VM_VERSION })
+        ));
+        let other_engine = Params { engine_version: 1, ..params.clone() };
+        assert!(matches!(read(&other_engine), Err(ParamsError::OtherVersion { what: "engine version", .. })));
+        let absurd = Params { limits: Limits { call_depth: 0, ..Limits::default() }, ..params };
+        assert!(matches!(read(&absurd), Err(ParamsError::OutOfRange { name: "call_depth", .. })));
     }
 }
