@@ -16,14 +16,12 @@ pub mod build;
 pub mod cli;
 pub mod expect;
 pub mod interface;
-mod names;
 pub mod new;
 pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod store;
 pub mod test;
-pub mod value;
 pub mod verify;
 
-pub use names::Names;
+pub use vm_chain::{Names, names, value};

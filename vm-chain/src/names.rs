@@ -108,7 +108,7 @@ impl Names {
 }
 
 /// `a, b, c`, or `none`.
-pub(crate) fn list(items: impl Iterator<Item = String>) -> String {
+pub fn list(items: impl Iterator<Item = String>) -> String {
     let joined = items.collect::<Vec<_>>().join(", ");
     if joined.is_empty() { "none".to_owned() } else { joined }
 }

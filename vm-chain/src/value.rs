@@ -30,7 +30,7 @@ use vm_core::interface::{Field, Type};
 
 pub use decode::{DecodeError, DecodedField, decode, decode_fields};
 pub use encode::{ValueError, encode, encode_field, encode_fields};
-pub(crate) use encode::{address, bytes, object};
+pub use encode::{address, bytes, object};
 
 /// A value as people write it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -464,7 +464,11 @@ fn number(value: &Located, expected: &str, path: &str) -> Result<Number, ValueEr
 }
 
 /// The bytes that `value` writes in hex.
-pub(crate) fn bytes(value: &Located, path: &str) -> Result<Vec<u8>, ValueError> {
+///
+/// # Errors
+///
+/// [`ValueError`] for what is no text of `0x` and hex digits.
+pub fn bytes(value: &Located, path: &str) -> Result<Vec<u8>, ValueError> {
     let expected = "bytes (\"0x\" and hex digits)";
     let text = text(value, expected, path)?;
     match text.strip_prefix("0x").map(hex::decode) {
@@ -475,7 +479,11 @@ pub(crate) fn bytes(value: &Located, path: &str) -> Result<Vec<u8>, ValueError> 
 }
 
 /// The address that `value` names: `@name` or `0x...`.
-pub(crate) fn address(value: &Located, names: &Names, path: &str) -> Result<vm_core::Address, ValueError> {
+///
+/// # Errors
+///
+/// [`ValueError`] for a name that is not known, and for what is neither.
+pub fn address(value: &Located, names: &Names, path: &str) -> Result<vm_core::Address, ValueError> {
     let expected = "Address (\"@name\", or \"0x\" and 64 hex digits)";
     let text = text(value, expected, path)?;
     if let Some(name) = text.strip_prefix('@') {
@@ -510,7 +518,11 @@ fn hash(value: &Located, names: &Names, path: &str) -> Result<vm_core::Hash, Val
 }
 
 /// The object that `value` names: `$name` or `0x...`.
-pub(crate) fn object(value: &Located, names: &Names, path: &str) -> Result<vm_core::ObjectId, ValueError> {
+///
+/// # Errors
+///
+/// [`ValueError`] for a name that is not known, and for what is neither.
+pub fn object(value: &Located, names: &Names, path: &str) -> Result<vm_core::ObjectId, ValueError> {
     let expected = "ObjectId (\"$name\", or \"0x\" and 64 hex digits)";
     let text = text(value, expected, path)?;
     if let Some(name) = text.strip_prefix('$') {

@@ -1,0 +1,660 @@
+//! The interface on a chain in this process.
+//!
+//! A view is taken under the lock and read outside of it: a long query does not keep blocks from being committed.
+
+use std::sync::{Arc, PoisonError, RwLockReadGuard};
+use std::time::{Duration, Instant};
+
+use parity_scale_codec::Encode as _;
+use vm_core::{Address, Block, Hash, Header, Key, KeySpace, ObjectId, Receipt, Transaction};
+use vm_host::{Executed, Options, Query, TraceLevel};
+use vm_state::{EventProof, ProofRequest, ReceiptProof, StateReader, View, chunk, prove, verify_chunk};
+
+use super::decode::Decoder;
+use super::trace::TraceInfo;
+use super::types::{
+    AccountInfo, Answer, At, BlockInfo, ChunkInfo, Claim, CodeInfo, ContractInfo, ContractPage, EventFilter,
+    EventPage, HeaderInfo, Level, MintInfo, NamedAddress, ObjectFilter, ObjectInfo, ParamsInfo, Proof,
+    QueryRequest, ReceiptInfo, Status, TransactionInfo, WitnessInfo,
+};
+use super::{Api, ApiError, ITEMS_MAX};
+use crate::chain::{Chain, Position};
+use crate::sequencer::{Sequencer, SharedChain, next_context, now};
+use crate::signed::Signed;
+
+/// Blocks that one search for events reads at most.
+const BLOCKS_SEARCHED_MAX: u64 = 10_000;
+/// Bytes of entries in one part of a snapshot.
+const CHUNK_BYTES: u32 = 1 << 20;
+
+/// The interface on a chain in this process.
+#[derive(Clone, Debug)]
+pub struct Local {
+    chain: SharedChain,
+    sequencer: Arc<dyn Sequencer>,
+    query_time_max: Option<Duration>,
+}
+
+impl From<Level> for TraceLevel {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Off => Self::Off,
+            Level::Calls => Self::Calls,
+            Level::Full => Self::Full,
+        }
+    }
+}
+
+impl Local {
+    /// The interface on `chain`, whose blocks `sequencer` makes.
+    #[must_use]
+    pub fn new(chain: SharedChain, sequencer: Arc<dyn Sequencer>) -> Self {
+        Self { chain, sequencer, query_time_max: None }
+    }
+
+    /// As it is, with queries that take longer refused (R46).
+    #[must_use]
+    pub fn with_query_time_max(self, time: Duration) -> Self {
+        Self { query_time_max: Some(time), ..self }
+    }
+
+    fn chain(&self) -> RwLockReadGuard<'_, Chain> {
+        self.chain.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn limit(limit: Option<u32>) -> usize {
+        usize::try_from(limit.unwrap_or(ITEMS_MAX).min(ITEMS_MAX)).unwrap_or(usize::MAX)
+    }
+}
+
+fn height_of(chain: &Chain, at: At) -> Result<u64, ApiError> {
+    let head = chain.head();
+    match at {
+        At::Head => Ok(head.height),
+        At::Height(height) if height <= head.height => Ok(height),
+        At::Height(height) => {
+            Err(ApiError::Missing { what: "block", which: height.to_string(), height: head.height })
+        }
+        At::Hash(hash) if hash.0 == head.hash() => Ok(head.height),
+        At::Hash(hash) => chain.height(&hash.0)?.ok_or(ApiError::Missing {
+            what: "block",
+            which: hash.to_string(),
+            height: head.height,
+        }),
+    }
+}
+
+fn header_at(chain: &Chain, height: u64) -> Result<Header, ApiError> {
+    chain.header_at(height)?.ok_or_else(|| not_kept(chain, "the header", height))
+}
+
+fn not_kept(chain: &Chain, what: &'static str, height: u64) -> ApiError {
+    let head = chain.head().height;
+    ApiError::NotKept { what, height, oldest: chain.oldest_state(), head }
+}
+
+fn view_at(chain: &Chain, height: u64) -> Result<Arc<dyn View>, ApiError> {
+    chain.view_at(height)?.ok_or_else(|| not_kept(chain, "the state", height))
+}
+
+fn view_of(chain: &Chain, at: At) -> Result<Arc<dyn View>, ApiError> {
+    view_at(chain, height_of(chain, at)?)
+}
+
+/// A committed transaction.
+struct Found {
+    position: Position,
+    signed: Signed,
+    receipt: Receipt,
+}
+
+fn find(chain: &Chain, hash: &Hash) -> Result<Option<Found>, ApiError> {
+    let Some(position) = chain.position(hash)? else { return Ok(None) };
+    let index = usize::try_from(position.index).unwrap_or(usize::MAX);
+    let signed = chain.body(position.height)?.and_then(|body| body.transactions.into_iter().nth(index));
+    let receipt = chain.receipts(position.height)?.and_then(|receipts| receipts.into_iter().nth(index));
+    match (signed, receipt) {
+        (Some(signed), Some(receipt)) => Ok(Some(Found { position, signed, receipt })),
+        _ => Err(not_kept(chain, "the block", position.height)),
+    }
+}
+
+fn found(chain: &Chain, hash: &Hash) -> Result<Found, ApiError> {
+    find(chain, hash)?.ok_or_else(|| ApiError::Missing {
+        what: "transaction",
+        which: hash.to_string(),
+        height: chain.head().height,
+    })
+}
+
+/// The contract that a transaction deployed, or would.
+fn deployed(sender: &Address, payload: &vm_core::Payload, receipt: &Receipt) -> Option<Address> {
+    match payload {
+        vm_core::Payload::Deploy { code, salt, .. } if receipt.status.is_success() => {
+            Some(Address::of_contract(sender, salt, &code.hash()))
+        }
+        _ => None,
+    }
+}
+
+impl Decoder<'_> {
+    fn transaction(
+        &self,
+        signed: &Signed,
+        hash: Hash,
+        at: Option<Position>,
+    ) -> Result<TransactionInfo, ApiError> {
+        let transaction = &signed.transaction;
+        Ok(TransactionInfo {
+            hash: hash.into(),
+            height: at.map(|at| at.height),
+            index: at.map(|at| at.index),
+            sender: transaction.sender.into(),
+            nonce: transaction.nonce,
+            gas_limit: transaction.gas_limit,
+            gas_price: transaction.gas_price.into(),
+            payload: self.payload(&transaction.sender, &transaction.payload)?,
+            raw: signed.encode().into(),
+        })
+    }
+
+    fn receipt(
+        &self,
+        transaction: &Transaction,
+        hash: Hash,
+        receipt: &Receipt,
+        at: Position,
+    ) -> Result<ReceiptInfo, ApiError> {
+        let target = self.target(&transaction.payload)?;
+        let interface = target.as_ref().and_then(|target| target.interface.as_deref());
+        Ok(ReceiptInfo {
+            transaction: hash.into(),
+            height: at.height,
+            index: at.index,
+            ending: self.ending(receipt.status, &receipt.output, interface),
+            output: receipt.output.clone().into(),
+            returns: self.returned(target.as_ref(), receipt),
+            deployed: deployed(&transaction.sender, &transaction.payload, receipt).map(Into::into),
+            gas_used: receipt.gas_used,
+            gas_refunded: receipt.gas_refunded,
+            events: self.events(receipt, &hash, at)?,
+            raw: receipt.encode().into(),
+        })
+    }
+
+    fn answer(
+        &self,
+        sender: &Address,
+        payload: &vm_core::Payload,
+        executed: &Executed,
+        at: Position,
+    ) -> Result<Answer, ApiError> {
+        let receipt = &executed.receipt;
+        let target = self.target(payload)?;
+        let interface = target.as_ref().and_then(|target| target.interface.as_deref());
+        let trace = executed.trace.as_ref();
+        Ok(Answer {
+            ending: self.ending(receipt.status, &receipt.output, interface),
+            output: receipt.output.clone().into(),
+            returns: self.returned(target.as_ref(), receipt),
+            deployed: deployed(sender, payload, receipt).map(Into::into),
+            gas_used: receipt.gas_used,
+            gas_refunded: receipt.gas_refunded,
+            events: self.events(receipt, &executed.hash, at)?,
+            trace: trace.map(|trace| self.trace(trace, &executed.resources)).transpose()?,
+        })
+    }
+
+    fn contract(&self, address: &Address, contract: &vm_core::Contract) -> Result<ContractInfo, ApiError> {
+        let interface = self
+            .interface(address)?
+            .ok_or_else(|| ApiError::Node(format!("the code of contract {address} can't be read")))?;
+        let shown = contract_sdk_bindgen::Interface::from(interface.as_ref());
+        Ok(ContractInfo {
+            address: (*address).into(),
+            name: interface.name.clone(),
+            code_hash: contract.code_hash.into(),
+            deployer: contract.deployer.into(),
+            interface: serde_json::to_value(&shown).unwrap_or_default(),
+        })
+    }
+
+    fn object(&self, view: &dyn View, id: ObjectId) -> Result<Option<ObjectInfo>, ApiError> {
+        let Some(meta) = StateReader::new(view).object(&id)? else { return Ok(None) };
+        let policy = match meta.policy {
+            vm_core::Policy::Contract => "contract",
+            vm_core::Policy::Owner => "owner",
+        };
+        Ok(Some(ObjectInfo {
+            id: id.into(),
+            contract: meta.contract.into(),
+            owner: meta.owner.into(),
+            policy: policy.to_owned(),
+            acquired_height: meta.stamp.height,
+            fields: self.object_fields(&id, &meta.contract, Local::limit(None))?,
+        }))
+    }
+}
+
+impl Api for Local {
+    fn status(&self) -> Result<Status, ApiError> {
+        let chain = self.chain();
+        let spec = chain.spec();
+        let named = |(name, address): &(String, Address)| NamedAddress {
+            name: name.clone(),
+            address: (*address).into(),
+        };
+        Ok(Status {
+            chain: spec.params.chain().to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            head: chain.head().into(),
+            oldest_state: chain.oldest_state(),
+            oldest_block: chain.oldest_block()?,
+            pending: self.sequencer.pending(),
+            names: spec.names.iter().map(named).collect(),
+        })
+    }
+
+    fn params(&self) -> Result<ParamsInfo, ApiError> {
+        let chain = self.chain();
+        let params = &chain.spec().params;
+        let limits = vm_core::Limits::TABLE.iter().zip(params.limits().values());
+        let prices = params.gas().prices();
+        Ok(ParamsInfo {
+            hash: params.hash().into(),
+            chain: params.chain().to_owned(),
+            vm_version: vm_core::VM_VERSION,
+            spec: chain.spec().to_bytes().into(),
+            limits: limits.map(|(info, value)| (info.name.to_owned(), value.into())).collect(),
+            gas: prices.into_iter().map(|(name, _, price)| (name.to_owned(), price.into())).collect(),
+        })
+    }
+
+    fn block(&self, at: At) -> Result<BlockInfo, ApiError> {
+        let chain = self.chain();
+        let height = height_of(&chain, at)?;
+        let header = header_at(&chain, height)?;
+        let body = chain.body(height)?;
+        let decoder = Decoder::new(&chain, chain.view()?);
+        let transactions = body.iter().flat_map(|body| &body.transactions);
+        let mint = |mint: &vm_core::Mint| MintInfo { to: mint.to.into(), amount: mint.amount.into() };
+        Ok(BlockInfo {
+            header: (&header).into(),
+            kept: body.is_some(),
+            mints: body.iter().flat_map(|body| &body.mints).map(mint).collect(),
+            transactions: (0..)
+                .zip(transactions)
+                .map(|(index, signed)| {
+                    decoder.transaction(signed, chain.hash(signed), Some(Position { height, index }))
+                })
+                .collect::<Result<_, _>>()?,
+        })
+    }
+
+    fn transaction(&self, hash: Hash) -> Result<TransactionInfo, ApiError> {
+        let chain = self.chain();
+        let decoder = Decoder::new(&chain, chain.view()?);
+        if let Some(signed) = self.sequencer.waiting(&hash) {
+            return decoder.transaction(&signed, hash, None);
+        }
+        let found = found(&chain, &hash)?;
+        decoder.transaction(&found.signed, hash, Some(found.position))
+    }
+
+    fn receipt(&self, hash: Hash) -> Result<ReceiptInfo, ApiError> {
+        let chain = self.chain();
+        let found = found(&chain, &hash)?;
+        let decoder = Decoder::new(&chain, chain.view()?);
+        decoder.receipt(&found.signed.transaction, hash, &found.receipt, found.position)
+    }
+
+    fn events(&self, filter: EventFilter) -> Result<EventPage, ApiError> {
+        let chain = self.chain();
+        let decoder = Decoder::new(&chain, chain.view()?);
+        let oldest = chain.oldest_block()?.unwrap_or(u64::MAX);
+        let from = filter.from.unwrap_or(0).max(oldest);
+        let to = filter.to.unwrap_or(u64::MAX).min(chain.head().height);
+        let limit = Self::limit(filter.limit);
+        let mut page = EventPage { events: Vec::new(), next: None };
+        for height in from..=to {
+            if height.saturating_sub(from) >= BLOCKS_SEARCHED_MAX {
+                page.next = Some(height);
+                break;
+            }
+            let (Some(body), Some(receipts)) = (chain.body(height)?, chain.receipts(height)?) else {
+                continue;
+            };
+            let before = page.events.len();
+            for ((index, signed), receipt) in (0..).zip(&body.transactions).zip(&receipts) {
+                let wanted = |event: &vm_core::Event| {
+                    filter.contract.is_none_or(|contract| contract.0 == event.contract)
+                        && filter.name.as_ref().is_none_or(|name| *name == event.name)
+                };
+                if !receipt.events.iter().any(wanted) {
+                    continue;
+                }
+                let events = decoder.events(receipt, &chain.hash(signed), Position { height, index })?;
+                let kept = events.into_iter().zip(&receipt.events).filter(|(_, event)| wanted(event));
+                page.events.extend(kept.map(|(info, _)| info));
+            }
+            if page.events.len() > limit && before > 0 {
+                // The block did not fit behind the others: it begins the next page.
+                page.events.truncate(before);
+                page.next = Some(height);
+                break;
+            }
+            if page.events.len() >= limit && height < to {
+                page.next = Some(height.saturating_add(1));
+                break;
+            }
+        }
+        Ok(page)
+    }
+
+    fn account(&self, address: Address, at: At) -> Result<AccountInfo, ApiError> {
+        let view = view_of(&self.chain(), at)?;
+        let reader = StateReader::new(view.as_ref());
+        let account = reader.account(&address)?;
+        Ok(AccountInfo {
+            address: address.into(),
+            balance: account.balance.into(),
+            nonce: account.nonce,
+            next_nonce: self.sequencer.next_nonce(&address).unwrap_or(account.nonce),
+            is_contract: reader.contract(&address)?.is_some(),
+        })
+    }
+
+    fn contract(&self, address: Address) -> Result<ContractInfo, ApiError> {
+        let chain = self.chain();
+        let view = chain.view()?;
+        let contract = StateReader::new(view.as_ref()).contract(&address)?;
+        let contract = contract.ok_or_else(|| ApiError::Missing {
+            what: "contract",
+            which: address.to_string(),
+            height: chain.head().height,
+        })?;
+        Decoder::new(&chain, view).contract(&address, &contract)
+    }
+
+    fn contracts(&self, after: Option<Address>, limit: Option<u32>) -> Result<ContractPage, ApiError> {
+        let chain = self.chain();
+        let view = chain.view()?;
+        let decoder = Decoder::new(&chain, view.clone());
+        let prefix = Key::space_prefix(KeySpace::Contract);
+        let mut from = after.map_or(Some(prefix), |after| Key::contract(&after).successor());
+        let mut page = ContractPage { contracts: Vec::new(), next: None };
+        let limit = Self::limit(limit).max(1);
+        while let Some(start) = from {
+            let Some((key, value)) = view.next(&prefix, &start)? else { break };
+            if page.contracts.len() >= limit {
+                page.next = page.contracts.last().map(|contract| contract.address);
+                break;
+            }
+            let address = Address(key.as_bytes().last_chunk::<32>().copied().unwrap_or_default());
+            let contract =
+                vm_core::Contract::from_entry(&value).map_err(|error| ApiError::Node(error.to_string()))?;
+            page.contracts.push(decoder.contract(&address, &contract)?);
+            from = key.successor();
+        }
+        Ok(page)
+    }
+
+    fn code(&self, code_hash: Hash) -> Result<CodeInfo, ApiError> {
+        let chain = self.chain();
+        let view = chain.view()?;
+        let code = StateReader::new(view.as_ref()).code(&code_hash)?;
+        let code = code.ok_or_else(|| ApiError::Missing {
+            what: "code",
+            which: code_hash.to_string(),
+            height: chain.head().height,
+        })?;
+        Ok(CodeInfo { code_hash: code_hash.into(), code: code.to_vec().into() })
+    }
+
+    fn object(&self, id: ObjectId, at: At) -> Result<ObjectInfo, ApiError> {
+        let chain = self.chain();
+        let view = view_of(&chain, at)?;
+        let height = view.header().height;
+        let missing = || ApiError::Missing { what: "object", which: id.to_string(), height };
+        Decoder::new(&chain, view.clone()).object(view.as_ref(), id)?.ok_or_else(missing)
+    }
+
+    fn objects(&self, filter: ObjectFilter) -> Result<Vec<ObjectInfo>, ApiError> {
+        let limit = Self::limit(filter.limit);
+        let contracts = match filter.contract {
+            Some(contract) => vec![contract.0],
+            None => {
+                let page = self.contracts(None, None)?;
+                page.contracts.into_iter().map(|contract| contract.address.0).collect()
+            }
+        };
+        let chain = self.chain();
+        let view = chain.view()?;
+        let decoder = Decoder::new(&chain, view.clone());
+        let mut objects = Vec::new();
+        for contract in contracts {
+            let left = limit.saturating_sub(objects.len());
+            let owned = StateReader::new(view.as_ref()).objects_of(&contract, &filter.owner.0, None, left)?;
+            for (id, _) in owned {
+                objects.extend(decoder.object(view.as_ref(), id)?);
+            }
+        }
+        Ok(objects)
+    }
+
+    fn query(&self, request: QueryRequest) -> Result<Answer, ApiError> {
+        let chain = self.chain();
+        let view = view_of(&chain, request.at)?;
+        let most = chain.spec().params.limits().transaction_gas;
+        let query = Query {
+            caller: request.caller.map_or(Address::ZERO, |caller| caller.0),
+            contract: request.contract.0,
+            function: request.function,
+            args: request.args.0,
+            gas_limit: request.gas_limit.unwrap_or(most).min(most),
+        };
+        let vm = chain.vm().clone();
+        drop(chain);
+        let options = Options { trace: request.trace.into() };
+        let executed = match self.query_time_max {
+            Some(time) => {
+                let started = Instant::now();
+                vm.query_until(&view, &query, options, Arc::new(move || started.elapsed() > time))?
+            }
+            None => vm.query(&view, &query, options)?,
+        };
+        let chain = self.chain();
+        let at = Position { height: view.header().height, index: 0 };
+        let payload = vm_core::Payload::Call {
+            contract: query.contract,
+            function: query.function,
+            args: Vec::new(),
+            value: 0,
+        };
+        Decoder::new(&chain, view).answer(&query.caller, &payload, &executed, at)
+    }
+
+    fn simulate(&self, transaction: Transaction, trace: Level) -> Result<Answer, ApiError> {
+        let chain = self.chain();
+        let view = chain.view()?;
+        let context = next_context(&chain, now(), Address::ZERO);
+        let at = Position { height: context.height, index: 0 };
+        let vm = chain.vm().clone();
+        drop(chain);
+        let (sender, payload) = (transaction.sender, transaction.payload.clone());
+        let block = Block { context, mints: Vec::new(), transactions: vec![transaction] };
+        let outcome = vm.execute_block(&view, &block, Options { trace: trace.into() })?;
+        // What it would leave behind says what its events and errors mean.
+        let after: Arc<dyn View> = match vm_state::Overlay::new(view.clone(), &outcome.commit) {
+            Some(overlay) => Arc::new(overlay),
+            None => view,
+        };
+        let executed = outcome
+            .transactions
+            .first()
+            .ok_or_else(|| ApiError::Node("a block lost its transaction".to_owned()))?;
+        let chain = self.chain();
+        Decoder::new(&chain, after).answer(&sender, &payload, executed, at)
+    }
+
+    fn send(&self, signed: Signed) -> Result<ReceiptInfo, ApiError> {
+        let hash = self.chain().hash(&signed);
+        self.sequencer.send(signed)?;
+        self.receipt(hash)
+    }
+
+    fn submit(&self, signed: Signed) -> Result<Hash, ApiError> {
+        self.sequencer.submit(signed)
+    }
+
+    fn trace(&self, hash: Hash, level: Level) -> Result<TraceInfo, ApiError> {
+        let chain = self.chain();
+        let found = found(&chain, &hash)?;
+        let Position { height, index } = found.position;
+        let body = chain.body(height)?.ok_or_else(|| not_kept(&chain, "the block", height))?;
+        let header = header_at(&chain, height)?;
+        let parent = view_at(&chain, height.saturating_sub(1))?;
+        let after = view_at(&chain, height)?;
+        let vm = chain.vm().clone();
+        drop(chain);
+        // What follows the transaction does not change what it did.
+        let index = usize::try_from(index).unwrap_or(usize::MAX);
+        let mut block = body.block();
+        block.transactions.truncate(index.saturating_add(1));
+        let outcome = vm.execute_block(&parent, &block, Options { trace: level.into() })?;
+        let executed = outcome.transactions.get(index);
+        let traced = executed.and_then(|executed| Some((executed, executed.trace.as_ref()?)));
+        let (executed, trace) =
+            traced.ok_or_else(|| ApiError::Request("a trace is of level calls or full".to_owned()))?;
+        let chain = self.chain();
+        let decoder = Decoder::new(&chain, after);
+        Ok(TraceInfo {
+            block: header.hash().into(),
+            transaction: decoder.transaction(&found.signed, hash, Some(found.position))?,
+            receipt: decoder.receipt(&found.signed.transaction, hash, &found.receipt, found.position)?,
+            trace: decoder.trace(trace, &executed.resources)?,
+        })
+    }
+
+    fn witness(&self, height: u64) -> Result<WitnessInfo, ApiError> {
+        let chain = self.chain();
+        let height = height_of(&chain, At::Height(height))?;
+        let header = header_at(&chain, height)?;
+        let body = chain.body(height)?.ok_or_else(|| not_kept(&chain, "the block", height))?;
+        let receipts = chain.receipts(height)?.ok_or_else(|| not_kept(&chain, "the block", height))?;
+        let parent = view_at(&chain, height.saturating_sub(1))?;
+        let vm = chain.vm().clone();
+        drop(chain);
+        let block = body.block();
+        let outcome = vm.execute_block(&parent, &block, Options::default())?;
+        Ok(WitnessInfo {
+            parent: parent.header().into(),
+            header: (&header).into(),
+            block: block.encode().into(),
+            witness: outcome.witness(parent.as_ref())?.into(),
+            receipts: receipts.iter().map(|receipt| receipt.encode().into()).collect(),
+        })
+    }
+
+    fn prove(&self, claim: Claim, at: At) -> Result<Proof, ApiError> {
+        let chain = self.chain();
+        match &claim {
+            Claim::Receipt { transaction } => {
+                let (header, index, receipts) = block_of(&chain, &transaction.0)?;
+                let proof = ReceiptProof::new(&receipts, index).ok_or_else(lost)?;
+                Ok(Proof {
+                    claim,
+                    header: (&header).into(),
+                    value: Some(proof.body.encode().into()),
+                    index: Some(index),
+                    receipt: None,
+                    receipt_path: None,
+                    proof: proof.path.into(),
+                })
+            }
+            Claim::Event { transaction, index: event } => {
+                let (header, index, receipts) = block_of(&chain, &transaction.0)?;
+                let proof = EventProof::new(&receipts, index, *event).ok_or_else(|| ApiError::Missing {
+                    what: "event",
+                    which: format!("{event} of {transaction}"),
+                    height: header.height,
+                })?;
+                Ok(Proof {
+                    claim,
+                    header: (&header).into(),
+                    value: Some(proof.event.encode().into()),
+                    index: Some(index),
+                    receipt: Some(proof.receipt.body.encode().into()),
+                    receipt_path: Some(proof.receipt.path.into()),
+                    proof: proof.path.into(),
+                })
+            }
+            Claim::Account { .. } | Claim::Contract { .. } | Claim::Object { .. } | Claim::Field { .. } => {
+                let view = view_of(&chain, at)?;
+                drop(chain);
+                let key = claim.key().ok_or_else(lost)?;
+                let mut request = ProofRequest::new();
+                request.key(key);
+                Ok(Proof {
+                    header: view.header().into(),
+                    value: view.get(&key)?.map(|value| value.to_vec().into()),
+                    index: None,
+                    receipt: None,
+                    receipt_path: None,
+                    proof: prove(view.as_ref(), &request)?.into(),
+                    claim,
+                })
+            }
+        }
+    }
+
+    fn chunk(&self, at: At, after: Option<Vec<u8>>) -> Result<ChunkInfo, ApiError> {
+        let view = view_of(&self.chain(), at)?;
+        let no_key = || ApiError::Request("`after` is no key of the state".to_owned());
+        let after = after.map(|bytes| Key::from_bytes(&bytes).map_err(|_| no_key())).transpose()?;
+        let bytes = chunk(view.as_ref(), after.as_ref(), CHUNK_BYTES)?.ok_or_else(no_key)?;
+        let root = view.header().state_root;
+        let checked = verify_chunk(&root, after.as_ref(), &bytes)
+            .map_err(|error| ApiError::Node(format!("the part is wrong: {error}")))?;
+        let last = checked.entries.last().filter(|_| !checked.is_last);
+        Ok(ChunkInfo {
+            header: view.header().into(),
+            chunk: bytes.into(),
+            next: last.map(|(key, _)| key.as_bytes().to_vec().into()),
+        })
+    }
+
+    fn mine(&self, count: u32) -> Result<HeaderInfo, ApiError> {
+        if count > ITEMS_MAX {
+            return Err(ApiError::Request(format!("{count} blocks at once; at most {ITEMS_MAX}")));
+        }
+        self.sequencer.mine(count)?;
+        Ok(self.chain().head().into())
+    }
+
+    fn rollback(&self, height: u64) -> Result<HeaderInfo, ApiError> {
+        let chain = self.chain();
+        let kept = height_of(&chain, At::Height(height))?;
+        if kept < chain.oldest_state() {
+            return Err(not_kept(&chain, "the state", height));
+        }
+        drop(chain);
+        self.sequencer.rollback(height)?;
+        Ok(self.chain().head().into())
+    }
+
+    fn advance_time(&self, milliseconds: u64) -> Result<i64, ApiError> {
+        self.sequencer.advance_time(milliseconds)
+    }
+}
+
+/// The block that a transaction is in: its header, the transaction's index, its receipts.
+fn block_of(chain: &Chain, hash: &Hash) -> Result<(Header, u32, Vec<Receipt>), ApiError> {
+    let Position { height, index } = found(chain, hash)?.position;
+    let receipts = chain.receipts(height)?.ok_or_else(|| not_kept(chain, "the block", height))?;
+    Ok((header_at(chain, height)?, index, receipts))
+}
+
+fn lost() -> ApiError {
+    ApiError::Node("a receipt that was just read is gone".to_owned())
+}

@@ -1,0 +1,479 @@
+//! A chain on this machine: its rules, its blocks and its state, in memory or in a folder.
+//!
+//! ```text
+//! FOLDER/state.redb     entries, trie, headers, receipts (vm-state)
+//! FOLDER/blocks.redb    rules, genesis, and the blocks as they were put together
+//! ```
+//!
+//! Invariants:
+//! - [`Chain::commit`] returns when block and state are durable; a block that was cut short by a crash is gone whole;
+//! - the state's head and the log's last block are the same, but for a chain that began with a snapshot and has no block;
+//! - a block executes as it did: rules, context and transactions are all kept.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use parity_scale_codec::Encode;
+use vm_core::codec::decode_exact;
+use vm_core::interface::Interface;
+use vm_core::{Address, Block, Hash, Header, Params, ParamsError, Receipt};
+use vm_host::{BlockError, BlockOutcome, Options, Vm, validate_module};
+use vm_state::{
+    CommitError, Genesis, GenesisError, ImportError, MemoryStore, NodeFailure, OpenError, Progress,
+    ReadError, RedbStore, Retention, RollbackError, Snapshot, StateReader, Store, StoreOptions, View,
+};
+
+pub use crate::log::{Body, Position};
+use crate::log::{Log, LogError};
+use crate::signed::Signed;
+
+/// The file with the state, in a chain's folder.
+pub const STATE_FILE: &str = "state.redb";
+/// The file with the blocks, in a chain's folder.
+pub const BLOCKS_FILE: &str = "blocks.redb";
+/// The longest spec that is read.
+const SPEC_BYTES_MAX: usize = 16 << 20;
+/// How many contracts' interfaces are remembered.
+const INTERFACES_MAX: usize = 1_024;
+
+/// Where a chain is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In memory: gone with the process.
+    Memory,
+    /// In a folder.
+    Folder(PathBuf),
+}
+
+/// What a chain begins with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spec {
+    /// Its rules.
+    pub params: Params,
+    /// The time of its genesis, in milliseconds since the Unix epoch.
+    pub time: i64,
+    /// Who has what at genesis.
+    pub accounts: Vec<(Address, u64)>,
+    /// Names of accounts and contracts, for people; no rule knows them.
+    pub names: Vec<(String, Address)>,
+}
+
+type SpecParts = (Vec<u8>, i64, Vec<(Address, u64)>, Vec<(String, Address)>);
+
+impl Spec {
+    /// The state that it begins with.
+    ///
+    /// # Errors
+    ///
+    /// [`GenesisError`] for accounts that are no genesis.
+    pub fn genesis(&self) -> Result<Genesis, GenesisError> {
+        Genesis::new(&self.params, self.time, &self.accounts)
+    }
+
+    /// Its bytes: SCALE of the parameters' bytes, the time, the accounts and the names.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        (self.params.encode(), self.time, &self.accounts, &self.names).encode()
+    }
+
+    /// The reverse of [`Self::to_bytes`].
+    ///
+    /// # Errors
+    ///
+    /// [`SpecError`] for bytes that are no spec of this VM's.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, SpecError> {
+        let parts: SpecParts = decode_exact(bytes, SPEC_BYTES_MAX).map_err(SpecError::Bytes)?;
+        let (params, time, accounts, names) = parts;
+        let params = Params::from_bytes(&params, SPEC_BYTES_MAX)?;
+        Ok(Self { params, time, accounts, names })
+    }
+}
+
+/// Why bytes are no [`Spec`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SpecError {
+    /// They are no canonical encoding.
+    #[error("{0}")]
+    Bytes(vm_core::codec::CodecError),
+    /// Their parameters are refused.
+    #[error(transparent)]
+    Params(#[from] ParamsError),
+}
+
+/// How a chain is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChainOptions {
+    /// States below the head that can be read, traced, replayed and gone back to.
+    pub states: u32,
+}
+
+impl Default for ChainOptions {
+    fn default() -> Self {
+        Self { states: 1_024 }
+    }
+}
+
+/// Why a chain can't be had or can't go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ChainError {
+    /// There is no chain at the path.
+    #[error("{} holds no chain (no {BLOCKS_FILE} in it)", .0.display())]
+    Missing(PathBuf),
+    /// Something is at the path already.
+    #[error("{} exists already and was left as it is", .0.display())]
+    Exists(PathBuf),
+    /// The folder can't be made or looked at.
+    #[error("cannot make or read {}: {cause}", at.display())]
+    Folder {
+        /// The path.
+        at: PathBuf,
+        /// What the system says.
+        cause: std::io::Error,
+    },
+    /// The accounts make no genesis.
+    #[error("the accounts make no genesis: {0}")]
+    Genesis(#[from] GenesisError),
+    /// The rules in the log are not of this VM.
+    #[error("{}: {cause}", at.display())]
+    Spec {
+        /// The log.
+        at: PathBuf,
+        /// What is wrong.
+        cause: SpecError,
+    },
+    /// The state's store can't be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A snapshot can't be taken in.
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    /// The block log can't serve.
+    #[error("{}: {cause}", at.display())]
+    Log {
+        /// The log.
+        at: PathBuf,
+        /// What is wrong.
+        cause: LogError,
+    },
+    /// The log and the state are not of one chain.
+    #[error("{}: the state is at block {state}, the block log ends at {log}; they are not of one chain", at.display())]
+    Apart {
+        /// The folder.
+        at: PathBuf,
+        /// The height of the state's head.
+        state: u64,
+        /// The height of the log's last block.
+        log: u64,
+    },
+    /// The block can't be committed.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// There is no way back to that block.
+    #[error(transparent)]
+    Rollback(#[from] RollbackError),
+    /// The state can't be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The node can't go on.
+    #[error(transparent)]
+    Failure(#[from] NodeFailure),
+}
+
+/// A chain on this machine.
+#[derive(Debug)]
+pub struct Chain {
+    state: Box<dyn Store + Send + Sync>,
+    log: Log,
+    spec: Spec,
+    vm: Arc<Vm>,
+    folder: Option<PathBuf>,
+    interfaces: Mutex<BTreeMap<Hash, Arc<Interface>>>,
+}
+
+fn store_options(options: ChainOptions) -> StoreOptions {
+    StoreOptions { retention: Retention { states: options.states }, ..StoreOptions::default() }
+}
+
+fn new_folder(path: &Path) -> Result<(), ChainError> {
+    let failed = |cause| ChainError::Folder { at: path.to_owned(), cause };
+    if path.is_dir() {
+        // An empty folder is as good as none.
+        if std::fs::read_dir(path).map_err(failed)?.next().is_some() {
+            return Err(ChainError::Exists(path.to_owned()));
+        }
+    } else if path.try_exists().map_err(failed)? || path.is_symlink() {
+        return Err(ChainError::Exists(path.to_owned()));
+    }
+    std::fs::create_dir_all(path).map_err(failed)
+}
+
+impl Chain {
+    fn new(state: Box<dyn Store + Send + Sync>, log: Log, spec: Spec, folder: Option<PathBuf>) -> Self {
+        let vm = Arc::new(Vm::new(spec.params.clone()));
+        Self { state, log, spec, vm, folder, interfaces: Mutex::default() }
+    }
+
+    /// A new chain.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError`]: something is there already, the accounts are no genesis, or the files can't be made.
+    pub fn create(place: &Place, spec: Spec, options: ChainOptions) -> Result<Self, ChainError> {
+        let genesis = spec.genesis()?;
+        match place {
+            Place::Memory => {
+                let state = MemoryStore::with(&genesis, Retention { states: options.states });
+                let log = Log::create(None, &spec.to_bytes())
+                    .map_err(|cause| ChainError::Log { at: PathBuf::new(), cause })?;
+                Ok(Self::new(Box::new(state), log, spec, None))
+            }
+            Place::Folder(path) => {
+                new_folder(path)?;
+                let state = RedbStore::create_with(path.join(STATE_FILE), &genesis, store_options(options))?;
+                Self::with_new_log(path, Box::new(state), spec)
+            }
+        }
+    }
+
+    /// A new chain that goes on from a snapshot's block; `spec` is the chain's that the snapshot is of.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::create`], and [`ChainError::Import`] for a snapshot that is not what its block commits to.
+    pub fn import(
+        path: &Path,
+        spec: Spec,
+        snapshot: &Snapshot,
+        options: ChainOptions,
+        progress: impl FnMut(Progress),
+    ) -> Result<Self, ChainError> {
+        new_folder(path)?;
+        let state = RedbStore::import(path.join(STATE_FILE), snapshot, store_options(options), progress)?;
+        Self::with_new_log(path, Box::new(state), spec)
+    }
+
+    fn with_new_log(
+        path: &Path,
+        state: Box<dyn Store + Send + Sync>,
+        spec: Spec,
+    ) -> Result<Self, ChainError> {
+        let at = path.join(BLOCKS_FILE);
+        // The log is what makes the folder a chain; it is written last.
+        let log = Log::create(Some(&at), &spec.to_bytes()).map_err(|cause| ChainError::Log { at, cause })?;
+        Ok(Self::new(state, log, spec, Some(path.to_owned())))
+    }
+
+    /// Opens the chain in a folder. A block that was written to the log and not to the state, by a process that died in
+    /// between, is dropped: nobody was told of it.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError`]: no chain, in use, damaged, or of another VM.
+    pub fn open(path: &Path, options: ChainOptions) -> Result<Self, ChainError> {
+        let at = path.join(BLOCKS_FILE);
+        if !at.is_file() {
+            return Err(ChainError::Missing(path.to_owned()));
+        }
+        let failed = |cause| ChainError::Log { at: at.clone(), cause };
+        let (log, bytes) = Log::open(&at).map_err(failed)?;
+        let spec = Spec::from_bytes(&bytes).map_err(|cause| ChainError::Spec { at: at.clone(), cause })?;
+        let state = RedbStore::open_with(path.join(STATE_FILE), &spec.params.hash(), store_options(options))?;
+        let params = spec.params.hash();
+        let head = state.header().height;
+        if let Some((_, last)) = log.span().map_err(failed)? {
+            if last == head.saturating_add(1) {
+                log.truncate(head, |signed| signed.transaction.hash(&params)).map_err(failed)?;
+            } else if last != head {
+                return Err(ChainError::Apart { at: path.to_owned(), state: head, log: last });
+            }
+        }
+        Ok(Self::new(Box::new(state), log, spec, Some(path.to_owned())))
+    }
+
+    fn log_error(&self, cause: LogError) -> ChainError {
+        let at = self.folder.as_ref().map(|folder| folder.join(BLOCKS_FILE)).unwrap_or_default();
+        ChainError::Log { at, cause }
+    }
+
+    /// What it began with.
+    #[must_use]
+    pub fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// Its engine.
+    #[must_use]
+    pub fn vm(&self) -> &Arc<Vm> {
+        &self.vm
+    }
+
+    /// The folder it is in; none if it is in memory.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+
+    /// The last block's header.
+    #[must_use]
+    pub fn head(&self) -> &Header {
+        self.state.header()
+    }
+
+    /// The lowest height whose state can be read.
+    #[must_use]
+    pub fn oldest_state(&self) -> u64 {
+        self.state.oldest()
+    }
+
+    /// The height of the first block in the log; none before the first block.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::Log`].
+    pub fn oldest_block(&self) -> Result<Option<u64>, ChainError> {
+        Ok(self.log.span().map_err(|cause| self.log_error(cause))?.map(|(first, _)| first))
+    }
+
+    /// The state after the last block.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::Failure`].
+    pub fn view(&self) -> Result<Arc<dyn View>, ChainError> {
+        Ok(self.state.view()?)
+    }
+
+    /// The state after the block at `height`, where it is retained.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::Failure`].
+    pub fn view_at(&self, height: u64) -> Result<Option<Arc<dyn View>>, ChainError> {
+        Ok(self.state.view_at(height)?)
+    }
+
+    /// The header of the block at `height`.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::Failure`].
+    pub fn header_at(&self, height: u64) -> Result<Option<Header>, ChainError> {
+        Ok(self.state.header_at(height)?)
+    }
+
+    /// The receipts of the block at `height`.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::Failure`].
+    pub fn receipts(&self, height: u64) -> Result<Option<Vec<Receipt>>, ChainError> {
+        Ok(self.state.receipts(height)?)
+    }
+
+    /// The block at `height` as it was put together; none of genesis, nor of what came before a snapshot.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::Log`].
+    pub fn body(&self, height: u64) -> Result<Option<Body>, ChainError> {
+        self.log.body(height).map_err(|cause| self.log_error(cause))
+    }
+
+    /// The height of the block `hash`; none of genesis, nor of what came before a snapshot.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::Log`].
+    pub fn height(&self, hash: &Hash) -> Result<Option<u64>, ChainError> {
+        self.log.height(hash).map_err(|cause| self.log_error(cause))
+    }
+
+    /// Where the transaction `hash` stands.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::Log`].
+    pub fn position(&self, hash: &Hash) -> Result<Option<Position>, ChainError> {
+        self.log.position(hash).map_err(|cause| self.log_error(cause))
+    }
+
+    /// The hash of a transaction on this chain.
+    #[must_use]
+    pub fn hash(&self, signed: &Signed) -> Hash {
+        signed.transaction.hash(&self.vm.params_hash())
+    }
+
+    /// Executes `block` on the head's state; commits nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`BlockError`], as [`Vm::execute_block`].
+    pub fn execute(&self, block: &Block, options: Options) -> Result<BlockOutcome, BlockError> {
+        self.vm.execute_block(&self.state.view().map_err(ReadError::from)?, block, options)
+    }
+
+    /// Makes the block `body`, executed to `outcome` on the head's state, the head. Durable when it returns.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError`]; the head is the one before, also after a crash.
+    pub fn commit(&mut self, body: &Body, outcome: &BlockOutcome) -> Result<(), ChainError> {
+        let hashes: Vec<Hash> = outcome.transactions.iter().map(|executed| executed.hash).collect();
+        self.log
+            .append(body, &outcome.commit.header.hash(), &hashes)
+            .map_err(|cause| self.log_error(cause))?;
+        if let Err(error) = self.state.commit(&outcome.commit) {
+            let params = self.vm.params_hash();
+            let head = self.state.header().height;
+            // Best effort: opening the chain again does the same.
+            drop(self.log.truncate(head, |signed| signed.transaction.hash(&params)));
+            return Err(error.into());
+        }
+        Ok(())
+    }
+
+    /// Makes the block at `height` the head again and forgets the later ones.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::Rollback`] where its state is not retained; nothing is changed then.
+    pub fn rollback(&mut self, height: u64) -> Result<(), ChainError> {
+        // The state first: a crash in between leaves the log ahead by more than a block, which must be told apart from
+        // files that do not belong together. So the log is shortened block by block behind the state.
+        let params = self.vm.params_hash();
+        if height < self.state.oldest() {
+            return Ok(self.state.rollback(height)?);
+        }
+        while self.state.header().height > height {
+            let below = self.state.header().height.saturating_sub(1);
+            self.state.rollback(below)?;
+            self.log
+                .truncate(below, |signed| signed.transaction.hash(&params))
+                .map_err(|cause| self.log_error(cause))?;
+        }
+        // Refuses what is above the head.
+        Ok(self.state.rollback(height)?)
+    }
+
+    /// The interface of the code with `hash`, read in `view`; none if no such code is there.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if the state can't be read.
+    pub fn interface(&self, view: &dyn View, hash: &Hash) -> Result<Option<Arc<Interface>>, ReadError> {
+        let known = || self.interfaces.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known().get(hash) {
+            return Ok(Some(found.clone()));
+        }
+        let Some(code) = StateReader::new(view).code(hash)? else { return Ok(None) };
+        let Ok(module) = validate_module(&code, &self.spec.params) else { return Ok(None) };
+        let interface = Arc::new(module.interface);
+        let mut known = known();
+        if known.len() >= INTERFACES_MAX {
+            known.clear();
+        }
+        known.insert(*hash, interface.clone());
+        Ok(Some(interface))
+    }
+}
