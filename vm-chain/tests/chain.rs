@@ -1,0 +1,165 @@
+//! A chain in a folder: what is kept, what a crash leaves, and what is refused.
+
+mod support;
+
+use std::path::Path;
+
+use support::{deploy_token, local, pay, send, spec};
+use vm_chain::api::types::At;
+use vm_chain::chain::{BLOCKS_FILE, ChainOptions, STATE_FILE, Spec};
+use vm_chain::{Api as _, Chain, ChainError, Place};
+use vm_core::{Address, Params};
+use vm_state::Snapshot;
+
+fn create(path: &Path) -> Chain {
+    Chain::create(&Place::Folder(path.to_owned()), spec(), ChainOptions::default()).unwrap()
+}
+
+fn open(path: &Path) -> Result<Chain, ChainError> {
+    Chain::open(path, ChainOptions::default())
+}
+
+#[test]
+fn a_chain_is_the_same_after_it_was_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let api = local(create(folder.path()));
+    let token = send(&api, "alice", deploy_token());
+    let paid = send(&api, "bob", pay("carol", 7));
+    let before = (api.status().unwrap(), api.block(At::Height(1)).unwrap());
+    drop(api);
+
+    let api = local(open(folder.path()).unwrap());
+    assert_eq!((api.status().unwrap(), api.block(At::Height(1)).unwrap()), before);
+    assert_eq!(api.receipt(token.transaction.0).unwrap(), token);
+    assert_eq!(api.receipt(paid.transaction.0).unwrap(), paid);
+    // Rules, genesis and names came back with it.
+    assert_eq!(before.0.names.len(), 10);
+    assert_eq!(api.params().unwrap().hash.0, Params::default().hash());
+}
+
+#[test]
+fn a_block_that_reached_the_log_alone_is_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    let api = local(create(folder.path()));
+    send(&api, "alice", pay("bob", 1));
+    drop(api);
+    // What a process leaves that dies between the two files: the log of two blocks, the state of one.
+    let state = std::fs::read(folder.path().join(STATE_FILE)).unwrap();
+    let api = local(open(folder.path()).unwrap());
+    let lost = send(&api, "alice", pay("bob", 2));
+    drop(api);
+    std::fs::write(folder.path().join(STATE_FILE), state).unwrap();
+
+    let api = local(open(folder.path()).unwrap());
+    assert_eq!(api.status().unwrap().head.height, 1);
+    assert!(api.receipt(lost.transaction.0).is_err());
+    assert!(api.block(At::Height(2)).is_err());
+    // The same transaction stands in the block that takes its place.
+    assert_eq!(send(&api, "alice", pay("bob", 2)).transaction, lost.transaction);
+}
+
+#[test]
+fn a_log_and_a_state_of_different_lengths_are_told_apart_from_a_crash() {
+    let folder = tempfile::tempdir().unwrap();
+    let api = local(create(folder.path()));
+    send(&api, "alice", pay("bob", 1));
+    drop(api);
+    let state = std::fs::read(folder.path().join(STATE_FILE)).unwrap();
+    let api = local(open(folder.path()).unwrap());
+    send(&api, "alice", pay("bob", 2));
+    send(&api, "alice", pay("bob", 3));
+    drop(api);
+    std::fs::write(folder.path().join(STATE_FILE), state).unwrap();
+    let error = open(folder.path()).unwrap_err();
+    assert!(matches!(error, ChainError::Apart { state: 1, log: 3, .. }), "{error}");
+}
+
+#[test]
+fn blocks_after_a_rollback_are_gone_from_both_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let api = local(create(folder.path()));
+    let kept = send(&api, "alice", pay("bob", 1));
+    let gone = send(&api, "alice", pay("bob", 2));
+    send(&api, "alice", pay("bob", 3));
+    let gone_block = api.block(At::Height(2)).unwrap().header.hash;
+    assert_eq!(api.rollback(1).unwrap(), api.block(At::Height(1)).unwrap().header);
+    assert!(api.rollback(2).is_err(), "there is no block 2 any more");
+    drop(api);
+    let api = local(open(folder.path()).unwrap());
+    assert_eq!(api.receipt(kept.transaction.0).unwrap(), kept);
+    assert!(api.receipt(gone.transaction.0).is_err());
+    assert!(api.block(At::Hash(gone_block)).is_err());
+    assert_eq!(api.account(Address::named("alice"), At::Head).unwrap().nonce, 1);
+}
+
+#[test]
+fn a_chain_goes_on_from_a_snapshot() {
+    let folder = tempfile::tempdir().unwrap();
+    let api = local(create(&folder.path().join("first")));
+    send(&api, "alice", deploy_token());
+    let head = api.status().unwrap().head;
+    drop(api);
+    let chain = open(&folder.path().join("first")).unwrap();
+    let view = chain.view().unwrap();
+    let snapshot = Snapshot::export(view.as_ref(), folder.path().join("snapshot"), 1 << 20, |_| ()).unwrap();
+
+    let second = folder.path().join("second");
+    let imported = Chain::import(&second, spec(), &snapshot, ChainOptions::default(), |_| ()).unwrap();
+    let api = local(imported);
+    assert_eq!(api.status().unwrap().head, head);
+    assert_eq!(api.status().unwrap().oldest_block, None);
+    assert!(!api.block(At::Head).unwrap().kept, "the snapshot's block came without its transactions");
+    let receipt = send(&api, "bob", pay("alice", 1));
+    assert_eq!(receipt.height, head.height + 1);
+    drop(api);
+    let api = local(open(&second).unwrap());
+    assert_eq!(api.status().unwrap().oldest_block, Some(head.height + 1));
+}
+
+#[test]
+fn r113_what_is_no_chain_is_named_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("chain");
+    let error = open(&path).unwrap_err();
+    assert!(matches!(error, ChainError::Missing(_)), "{error}");
+
+    let chain = create(&path);
+    let error = open(&path).unwrap_err();
+    assert!(error.to_string().contains("in use by another process"), "{error}");
+    let place = Place::Folder(path.clone());
+    let again = Chain::create(&place, spec(), ChainOptions::default()).unwrap_err();
+    assert!(matches!(again, ChainError::Exists(_)), "{again}");
+    drop(chain);
+
+    let file = folder.path().join("file");
+    std::fs::write(&file, "mine").unwrap();
+    let error = Chain::create(&Place::Folder(file.clone()), spec(), ChainOptions::default()).unwrap_err();
+    assert!(matches!(error, ChainError::Exists(_)), "{error}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
+
+    // A log that is none, and one that was damaged.
+    let log = path.join(BLOCKS_FILE);
+    let good = std::fs::read(&log).unwrap();
+    for bad in [b"not redb".to_vec(), good[..good.len() / 2].to_vec(), Vec::new()] {
+        std::fs::write(&log, bad).unwrap();
+        let error = open(&path).unwrap_err();
+        assert!(matches!(error, ChainError::Log { .. }), "{error}");
+    }
+    std::fs::write(&log, good).unwrap();
+    std::fs::remove_file(path.join(STATE_FILE)).unwrap();
+    let error = open(&path).unwrap_err();
+    assert!(matches!(error, ChainError::Open(_)), "{error}");
+}
+
+#[test]
+fn r122_only_the_bytes_of_a_spec_are_read_as_one() {
+    let spec = spec();
+    let bytes = spec.to_bytes();
+    assert_eq!(Spec::from_bytes(&bytes), Ok(spec));
+    for end in 0..bytes.len() {
+        assert!(Spec::from_bytes(&bytes[..end]).is_err(), "{end} bytes");
+    }
+    let mut longer = bytes;
+    longer.push(0);
+    assert!(Spec::from_bytes(&longer).is_err());
+}
