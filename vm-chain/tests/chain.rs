@@ -1,5 +1,7 @@
 //! A chain in a folder: what is kept, what a crash leaves, and what is refused.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests: a panic is their failure")]
+
 mod support;
 
 use std::path::Path;
