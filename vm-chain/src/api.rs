@@ -8,7 +8,6 @@
 //! - [`Api::send`] returns when the transaction is durable in a block: what was acknowledged is not lost;
 //! - every list is bounded, and says where to go on.
 
-mod decode;
 mod error;
 mod local;
 pub mod text;

@@ -14,6 +14,7 @@
 pub mod account;
 pub mod api;
 pub mod chain;
+pub mod decode;
 mod log;
 pub mod names;
 pub mod sequencer;

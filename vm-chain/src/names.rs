@@ -80,6 +80,17 @@ impl Names {
         self.object_names.get(object).map_or_else(|| object.to_string(), |name| format!("${name}"))
     }
 
+    /// The name of whatever has these digits, or the text as it is.
+    #[must_use]
+    pub fn show(&self, text: &str) -> String {
+        let Some(Ok(id)) = text.strip_prefix("0x").map(str::parse::<Hash>) else { return text.to_owned() };
+        let address = self.address_names.get(&Address(id.0)).map(|name| format!("@{name}"));
+        address
+            .or_else(|| self.object_names.get(&ObjectId(id.0)).map(|name| format!("${name}")))
+            .or_else(|| self.code_names.get(&id).map(|name| format!("#{name}")))
+            .unwrap_or_else(|| text.to_owned())
+    }
+
     /// The same names of addresses, and none of objects.
     #[must_use]
     pub fn without_objects(self) -> Self {

@@ -28,6 +28,7 @@ use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use toml::Spanned;
 use vm_core::interface::{Field, Type};
 
+use crate::names::Names;
 pub use decode::{DecodeError, DecodedField, decode, decode_fields};
 pub use encode::{ValueError, encode, encode_field, encode_fields};
 pub use encode::{address, bytes, object};
@@ -97,6 +98,43 @@ impl Human {
     #[must_use]
     pub fn variant(name: &str, value: Self) -> Self {
         Self::Table(vec![(name.to_owned(), value.into())])
+    }
+
+    /// The value that `json` is, as [`Serialize`] writes one. A fraction, which no contract has, stands as text.
+    #[must_use]
+    pub fn from_json(json: &serde_json::Value) -> Self {
+        use serde_json::Value;
+        match json {
+            Value::Null => Self::Text("None".to_owned()),
+            Value::Bool(value) => Self::Bool(*value),
+            Value::Number(number) => match (number.as_u64(), number.as_i64()) {
+                (Some(value), _) => Self::natural(value),
+                (None, Some(value)) => Self::Integer(Number::Negative(value.unsigned_abs().into())),
+                (None, None) => Self::Text(number.to_string()),
+            },
+            Value::String(text) => Self::Text(text.clone()),
+            Value::Array(items) => {
+                Self::List(items.iter().map(|item| Self::from_json(item).into()).collect())
+            }
+            Value::Object(entries) => {
+                Self::table(entries.iter().map(|(name, value)| (name.clone(), Self::from_json(value))))
+            }
+        }
+    }
+
+    /// It with names in the place of ids that have one.
+    #[must_use]
+    pub fn named(&self, names: &Names) -> Self {
+        match self {
+            Self::Bool(_) | Self::Integer(_) => self.clone(),
+            Self::Text(text) => Self::Text(names.show(text)),
+            Self::List(items) => {
+                Self::List(items.iter().map(|item| item.value.named(names).into()).collect())
+            }
+            Self::Table(entries) => {
+                Self::table(entries.iter().map(|(name, item)| (names.show(name), item.value.named(names))))
+            }
+        }
     }
 
     /// The one entry of a table with one entry.

@@ -7,14 +7,14 @@ mod test;
 mod toolchain;
 mod verify;
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use miette::{GraphicalTheme, MietteHandlerOpts, Report};
 use vm_host::TraceLevel;
 
-use crate::report::text::Colours;
+use crate::colours::Colours;
 use crate::report::{json, text};
 use crate::run::{genesis, run};
 use crate::scenario::Scenario;
@@ -135,19 +135,9 @@ impl From<Trace> for TraceLevel {
     }
 }
 
-/// Colours belong on a terminal whose user has not said no (<https://no-color.org>).
-fn coloured(is_terminal: bool) -> bool {
-    is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-}
-
-/// The colours of a stream.
-fn colours(stream: &impl IsTerminal) -> Colours {
-    if coloured(stream.is_terminal()) { Colours::On } else { Colours::Off }
-}
-
 /// Sets how diagnostics look. Has an effect the first time only.
 pub fn install_diagnostics() {
-    let on = colours(&std::io::stderr()) == Colours::On;
+    let on = Colours::of(&std::io::stderr()) == Colours::On;
     let hook = miette::set_hook(Box::new(move |_| {
         let theme = if on { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
         let options = MietteHandlerOpts::new().graphical_theme(theme).wrap_lines(false).width(200).color(on);
@@ -249,14 +239,14 @@ impl RunArgs {
         })?;
         let run = run(scenario, opened.store(), self.trace.into())
             .map_err(|error| (Exit::NodeFailure, Report::msg(error)))?;
-        if self.json {
-            return Ok((run.passed(), Output::Json(json::report(scenario, &run))));
-        }
-        let colours = colours(&std::io::stdout());
-        let mut report = String::new();
-        let written = text::write(&mut report, scenario, &run, colours);
-        debug_assert!(written.is_ok(), "writing to a String does not fail");
-        Ok((run.passed(), Output::Text(report)))
+        let failed = |error: vm_state::ReadError| (Exit::NodeFailure, Report::msg(error));
+        let output = if self.json {
+            Output::Json(json::report(scenario, &run).map_err(failed)?)
+        } else {
+            let colours = Colours::of(&std::io::stdout());
+            Output::Text(text::report(scenario, &run, colours).map_err(failed)?)
+        };
+        Ok((run.passed(), output))
     }
 }
 

@@ -14,6 +14,7 @@
 pub mod bindgen;
 pub mod build;
 pub mod cli;
+pub mod colours;
 pub mod expect;
 pub mod interface;
 pub mod new;
@@ -22,6 +23,7 @@ pub mod run;
 pub mod scenario;
 pub mod store;
 pub mod test;
+pub mod tree;
 pub mod verify;
 
 pub use vm_chain::{Names, names, value};

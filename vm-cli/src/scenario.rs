@@ -11,6 +11,7 @@ mod load;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use vm_core::interface::{Field, Function, Interface, Type};
 use vm_core::{Address, ErrorCode, Hash, Mint, Params};
@@ -65,7 +66,7 @@ pub struct Module {
     /// Its wasm bytes.
     pub code: Vec<u8>,
     /// What it offers; `None` for one that is taken unchecked.
-    pub interface: Option<Interface>,
+    pub interface: Option<Arc<Interface>>,
 }
 
 /// A contract that a scenario deploys.
@@ -324,7 +325,7 @@ impl Scenario {
     /// The interface of the contract at `address`, where the scenario knows it.
     #[must_use]
     pub fn interface(&self, address: &Address) -> Option<&Interface> {
-        self.modules.get(&self.contracts.get(address)?.module)?.interface.as_ref()
+        self.modules.get(&self.contracts.get(address)?.module)?.interface.as_deref()
     }
 
     /// The function that a transaction runs, where the scenario knows it.
@@ -332,7 +333,7 @@ impl Scenario {
     pub fn function(&self, action: &Action) -> Option<&Function> {
         match action {
             Action::Call { contract, function, .. } => self.interface(contract)?.function(function),
-            Action::Deploy { module, .. } => self.modules.get(module)?.interface.as_ref()?.init(),
+            Action::Deploy { module, .. } => self.modules.get(module)?.interface.as_deref()?.init(),
             Action::Transfer { .. } | Action::Upload { .. } => None,
         }
     }

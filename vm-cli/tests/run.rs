@@ -71,7 +71,7 @@ fn r5_json_is_the_same_on_redb_and_in_memory() {
     let run = &report["scenarios"][0];
     assert_eq!(run["passed"], true);
     let transactions = &run["blocks"][0]["transactions"];
-    assert_eq!(transactions[0]["returns"], "$mine");
+    assert_eq!(transactions[0]["returns"], run["names"]["$mine"]);
     assert_eq!(transactions[0]["trace"]["args"]["amount"], 41);
     assert_eq!(transactions[2]["error"]["fields"]["amount"], 7);
     assert_eq!(transactions[3]["error"]["name"], "OutOfGas");

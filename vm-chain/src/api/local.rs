@@ -10,7 +10,6 @@ use vm_core::{Address, Block, Hash, Header, Key, KeySpace, ObjectId, Receipt, Tr
 use vm_host::{Executed, Options, Query, TraceLevel};
 use vm_state::{EventProof, ProofRequest, ReceiptProof, StateReader, View, chunk, prove, verify_chunk};
 
-use super::decode::Decoder;
 use super::trace::TraceInfo;
 use super::types::{
     AccountInfo, Answer, At, BlockInfo, ChunkInfo, Claim, CodeInfo, ContractInfo, ContractPage, EventFilter,
@@ -19,6 +18,7 @@ use super::types::{
 };
 use super::{Api, ApiError, ITEMS_MAX};
 use crate::chain::{Chain, Position};
+use crate::decode::{Decoder, InState};
 use crate::sequencer::{Sequencer, SharedChain, next_context, now};
 use crate::signed::Signed;
 
@@ -137,7 +137,7 @@ fn deployed(sender: &Address, payload: &vm_core::Payload, receipt: &Receipt) -> 
     }
 }
 
-impl Decoder<'_> {
+impl Decoder<InState<'_>> {
     fn transaction(
         &self,
         signed: &Signed,
@@ -231,7 +231,7 @@ impl Decoder<'_> {
             owner: meta.owner.into(),
             policy: policy.to_owned(),
             acquired_height: meta.stamp.height,
-            fields: self.object_fields(&id, &meta.contract, Local::limit(None))?,
+            fields: self.object_fields(view, &id, &meta.contract, Local::limit(None))?,
         }))
     }
 }
@@ -275,7 +275,7 @@ impl Api for Local {
         let height = height_of(&chain, at)?;
         let header = header_at(&chain, height)?;
         let body = chain.body(height)?;
-        let decoder = Decoder::new(&chain, chain.view()?);
+        let decoder = Decoder::new(InState::new(&chain, chain.view()?));
         let transactions = body.iter().flat_map(|body| &body.transactions);
         let mint = |mint: &vm_core::Mint| MintInfo { to: mint.to.into(), amount: mint.amount.into() };
         Ok(BlockInfo {
@@ -293,7 +293,7 @@ impl Api for Local {
 
     fn transaction(&self, hash: Hash) -> Result<TransactionInfo, ApiError> {
         let chain = self.chain();
-        let decoder = Decoder::new(&chain, chain.view()?);
+        let decoder = Decoder::new(InState::new(&chain, chain.view()?));
         if let Some(signed) = self.sequencer.waiting(&hash) {
             return decoder.transaction(&signed, hash, None);
         }
@@ -304,13 +304,13 @@ impl Api for Local {
     fn receipt(&self, hash: Hash) -> Result<ReceiptInfo, ApiError> {
         let chain = self.chain();
         let found = found(&chain, &hash)?;
-        let decoder = Decoder::new(&chain, chain.view()?);
+        let decoder = Decoder::new(InState::new(&chain, chain.view()?));
         decoder.receipt(&found.signed.transaction, hash, &found.receipt, found.position)
     }
 
     fn events(&self, filter: EventFilter) -> Result<EventPage, ApiError> {
         let chain = self.chain();
-        let decoder = Decoder::new(&chain, chain.view()?);
+        let decoder = Decoder::new(InState::new(&chain, chain.view()?));
         let oldest = chain.oldest_block()?.unwrap_or(u64::MAX);
         let from = filter.from.unwrap_or(0).max(oldest);
         let to = filter.to.unwrap_or(u64::MAX).min(chain.head().height);
@@ -373,13 +373,13 @@ impl Api for Local {
             which: address.to_string(),
             height: chain.head().height,
         })?;
-        Decoder::new(&chain, view).contract(&address, &contract)
+        Decoder::new(InState::new(&chain, view)).contract(&address, &contract)
     }
 
     fn contracts(&self, after: Option<Address>, limit: Option<u32>) -> Result<ContractPage, ApiError> {
         let chain = self.chain();
         let view = chain.view()?;
-        let decoder = Decoder::new(&chain, view.clone());
+        let decoder = Decoder::new(InState::new(&chain, view.clone()));
         let prefix = Key::space_prefix(KeySpace::Contract);
         let mut from = after.map_or(Some(prefix), |after| Key::contract(&after).successor());
         let mut page = ContractPage { contracts: Vec::new(), next: None };
@@ -416,7 +416,7 @@ impl Api for Local {
         let view = view_of(&chain, at)?;
         let height = view.header().height;
         let missing = || ApiError::Missing { what: "object", which: id.to_string(), height };
-        Decoder::new(&chain, view.clone()).object(view.as_ref(), id)?.ok_or_else(missing)
+        Decoder::new(InState::new(&chain, view.clone())).object(view.as_ref(), id)?.ok_or_else(missing)
     }
 
     fn objects(&self, filter: ObjectFilter) -> Result<Vec<ObjectInfo>, ApiError> {
@@ -430,7 +430,7 @@ impl Api for Local {
         };
         let chain = self.chain();
         let view = chain.view()?;
-        let decoder = Decoder::new(&chain, view.clone());
+        let decoder = Decoder::new(InState::new(&chain, view.clone()));
         let mut objects = Vec::new();
         for contract in contracts {
             let left = limit.saturating_sub(objects.len());
@@ -471,7 +471,7 @@ impl Api for Local {
             args: Vec::new(),
             value: 0,
         };
-        Decoder::new(&chain, view).answer(&query.caller, &payload, &executed, at)
+        Decoder::new(InState::new(&chain, view)).answer(&query.caller, &payload, &executed, at)
     }
 
     fn simulate(&self, transaction: Transaction, trace: Level) -> Result<Answer, ApiError> {
@@ -494,7 +494,7 @@ impl Api for Local {
             .first()
             .ok_or_else(|| ApiError::Node("a block lost its transaction".to_owned()))?;
         let chain = self.chain();
-        Decoder::new(&chain, after).answer(&sender, &payload, executed, at)
+        Decoder::new(InState::new(&chain, after)).answer(&sender, &payload, executed, at)
     }
 
     fn send(&self, signed: Signed) -> Result<ReceiptInfo, ApiError> {
@@ -527,7 +527,7 @@ impl Api for Local {
         let (executed, trace) =
             traced.ok_or_else(|| ApiError::Request("a trace is of level calls or full".to_owned()))?;
         let chain = self.chain();
-        let decoder = Decoder::new(&chain, after);
+        let decoder = Decoder::new(InState::new(&chain, after));
         Ok(TraceInfo {
             block: header.hash().into(),
             transaction: decoder.transaction(&found.signed, hash, Some(found.position))?,

@@ -183,3 +183,26 @@ proptest! {
         prop_assert_eq!(bytes, signed.to_le_bytes());
     }
 }
+
+#[test]
+fn what_json_holds_is_shown_with_names_as_it_was_before() {
+    let names = names();
+    let shape = Human::table([
+        ("who".to_owned(), Human::Text(Address([0xaa; 32]).to_string())),
+        ("what".to_owned(), Human::List(vec![Human::Text(ObjectId([0xcc; 32]).to_string()).into()])),
+        ("code".to_owned(), Human::Text(Hash([0xdd; 32]).to_string())),
+        ("other".to_owned(), Human::Text(Hash([0xee; 32]).to_string())),
+        ("note".to_owned(), Human::Text("0x12".to_owned())),
+        ("many".to_owned(), Human::natural(12_345_u64)),
+        ("less".to_owned(), Human::Integer(Number::Negative(7))),
+        ("on".to_owned(), Human::Bool(true)),
+    ]);
+    let json = serde_json::to_value(&shape).unwrap();
+    assert_eq!(Human::from_json(&json), shape);
+    let other = Hash([0xee; 32]);
+    let expected = format!(
+        "{{ who = @alice, what = [$coin], code = \"#counter\", other = {other}, note = 0x12, many = 12_345, less = -7, on = true }}"
+    );
+    assert_eq!(shape.named(&names).to_string(), expected);
+    assert_eq!(Human::from_json(&serde_json::Value::Null), Human::Text("None".to_owned()));
+}

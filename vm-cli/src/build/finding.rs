@@ -10,7 +10,7 @@ use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 use serde_json::{Value, json};
 
 use super::source::rules::Rule;
-use crate::report::text::Colours;
+use crate::colours::Colours;
 use crate::scenario::line_of;
 
 /// A source file as it was read.

@@ -9,13 +9,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use vm_core::{Address, Hash};
 
-use super::{Exit, colours, complain};
+use super::{Exit, complain};
 use crate::build::artefact::Files;
 use crate::build::finding::{self, Finding};
 use crate::build::package::Lock;
 use crate::build::sizes::{Part, Sizes};
 use crate::build::{BuildError, Done, Made, Observer, Request, Step, Steps, build};
-use crate::report::text::Colours;
+use crate::colours::Colours;
 use crate::value::grouped_count;
 
 pub(super) const EXIT_CODES: &str = "Exit codes:
@@ -90,7 +90,7 @@ impl BuildArgs {
             work: self.work.clone().or_else(shared_work),
             vm,
             lock: Lock::Write,
-            coloured: colours(&std::io::stderr()) == Colours::On,
+            coloured: Colours::of(&std::io::stderr()) == Colours::On,
         };
         let mut teller = Teller::new(out, err, self.json);
         let mut steps = Steps::new(&mut teller);
@@ -255,7 +255,7 @@ impl Observer for Teller<'_> {
     fn findings(&mut self, findings: &[Finding]) {
         self.findings = findings.iter().map(Finding::to_json).collect();
         if !self.json {
-            drop(write!(self.err, "\n{}", finding::render(findings, colours(&std::io::stderr()))));
+            drop(write!(self.err, "\n{}", finding::render(findings, Colours::of(&std::io::stderr()))));
         }
     }
 

@@ -8,9 +8,10 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::build::{Teller, json_text, shared_work};
-use super::{Exit, colours, complain};
+use super::{Exit, complain};
 use crate::build::package::Lock;
 use crate::build::{Request, Steps, build};
+use crate::colours::Colours;
 use crate::test::gas::{self, Costs, SNAPSHOT};
 use crate::test::{Cargo, Counts, Mode, TestError, play, scenarios};
 
@@ -132,7 +133,7 @@ impl TestArgs {
             work: shared_work(),
             vm,
             lock: Lock::Write,
-            coloured: colours(&std::io::stderr()) == super::Colours::On,
+            coloured: Colours::of(&std::io::stderr()) == Colours::On,
         };
         let mut teller = Teller::new(out, err, self.json);
         let (_, files) = build(&request, &mut Steps::new(&mut teller))?;

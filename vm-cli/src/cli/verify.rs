@@ -8,10 +8,10 @@ use serde_json::json;
 use vm_core::{Address, Hash};
 
 use super::build::{Teller, address, failure, json_text, steps_json};
-use super::{Exit, colours, complain};
+use super::{Exit, complain};
 use crate::build::package::Lock;
 use crate::build::{Made, Request, Steps, make};
-use crate::report::text::Colours;
+use crate::colours::Colours;
 use crate::value::grouped_count;
 use crate::verify::{Expected, ExpectedError};
 
@@ -85,7 +85,7 @@ impl VerifyArgs {
             work: Some(self.work.clone().unwrap_or_else(|| fresh.path().to_owned())),
             vm,
             lock: Lock::Keep,
-            coloured: colours(&std::io::stderr()) == Colours::On,
+            coloured: Colours::of(&std::io::stderr()) == Colours::On,
         };
         let mut teller = Teller::new(out, err, self.json);
         let mut steps = Steps::new(&mut teller);

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 use toml::Spanned;
 use vm_core::interface::{Field, Interface, Record, Type};
@@ -236,7 +237,7 @@ impl Loader<'_> {
             return Ok(Module { code, interface: None });
         }
         match vm_host::validate_module(&code, &self.params) {
-            Ok(info) => Ok(Module { code, interface: Some(info.interface) }),
+            Ok(info) => Ok(Module { code, interface: Some(Arc::new(info.interface)) }),
             Err(error) => {
                 Err(ScenarioError::new(self.path, self.text, at, format!("{from} is refused: {error}"))
                     .with_help("a node would refuse its deployment too; to send it anyway: { path = \"...\", unchecked = true }"))
@@ -481,13 +482,13 @@ impl Loader<'_> {
     }
 
     fn interface(&self, address: &Address) -> Option<&Interface> {
-        self.modules.get(&self.contracts.get(address)?.module)?.interface.as_ref()
+        self.modules.get(&self.contracts.get(address)?.module)?.interface.as_deref()
     }
 
     fn function(&self, action: &Action) -> Option<&vm_core::interface::Function> {
         match action {
             Action::Call { contract, function, .. } => self.interface(contract)?.function(function),
-            Action::Deploy { module, .. } => self.modules.get(module)?.interface.as_ref()?.init(),
+            Action::Deploy { module, .. } => self.modules.get(module)?.interface.as_deref()?.init(),
             Action::Transfer { .. } | Action::Upload { .. } => None,
         }
     }

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use super::*;
 use crate::build::package::{Crate, Dependency, DependencySource, Fetched, Settings};
-use crate::report::text::Colours;
+use crate::colours::Colours;
 
 /// A crate of these files; `Cargo.toml` is one that says nothing unless given.
 struct Folder {

@@ -1,28 +1,72 @@
-//! From the VM's bytes to what people read, by the interfaces of the contracts in a state.
+//! From the VM's bytes to what people read, by the interfaces of contracts.
 //!
 //! Everything decoded comes from contracts and is not believed: what does not fit the interface stands as bytes alone.
+//! Ids stand as digits; whoever shows them to people puts names in their place.
 
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use vm_core::interface::{Field, Interface, Type};
-use vm_core::{Address, ErrorCode, Event, Key, Payload, Receipt, Status};
+use vm_core::{Address, ErrorCode, Event, Hash, Key, Payload, Receipt, Status};
 use vm_host::{Change, FrameKind, FrameTrace, Resources, Step, Trace};
 use vm_state::{ReadError, StateReader, View};
 
-use super::text::HexBytes;
-use super::trace::{
+use crate::api::text::HexBytes;
+use crate::api::trace::{
     ChangeInfo, FrameInfo, LoggedInfo, OperationInfo, ResourcesInfo, StepInfo, TransactionTrace,
 };
-use super::types::{Ending, ErrorInfo, EventInfo, FieldInfo, PayloadInfo};
+use crate::api::types::{Ending, ErrorInfo, EventInfo, FieldInfo, PayloadInfo};
 use crate::chain::Chain;
 use crate::value::{Human, decode, decode_fields};
 use crate::{Names, Position};
 
-/// Decodes by the interfaces in one state.
-pub(crate) struct Decoder<'c> {
+/// Where interfaces are found.
+pub trait Interfaces {
+    /// The interface of the contract at `address`; none where there is none, or none is known.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if the state can't be read.
+    fn of_contract(&self, address: &Address) -> Result<Option<Arc<Interface>>, ReadError>;
+
+    /// The interface of the module with this hash, also where no contract runs it.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if the state can't be read.
+    fn of_code(&self, code_hash: &Hash) -> Result<Option<Arc<Interface>>, ReadError>;
+}
+
+/// The interfaces in one state of a chain.
+#[derive(Debug)]
+pub(crate) struct InState<'c> {
     chain: &'c Chain,
     view: Arc<dyn View>,
-    /// None: the interface gives digits, and whoever shows them to people puts names in.
+}
+
+impl<'c> InState<'c> {
+    pub(crate) fn new(chain: &'c Chain, view: Arc<dyn View>) -> Self {
+        Self { chain, view }
+    }
+}
+
+impl Interfaces for InState<'_> {
+    fn of_contract(&self, address: &Address) -> Result<Option<Arc<Interface>>, ReadError> {
+        match StateReader::new(self.view.as_ref()).contract(address)? {
+            Some(contract) => self.of_code(&contract.code_hash),
+            None => Ok(None),
+        }
+    }
+
+    fn of_code(&self, code_hash: &Hash) -> Result<Option<Arc<Interface>>, ReadError> {
+        self.chain.interface(self.view.as_ref(), code_hash)
+    }
+}
+
+/// Decodes by interfaces.
+#[derive(Debug)]
+pub struct Decoder<I> {
+    interfaces: I,
+    /// None, so that ids stand as digits.
     names: Names,
 }
 
@@ -43,32 +87,36 @@ fn field_name(name: &[u8]) -> String {
 }
 
 /// What a transaction runs.
-pub(crate) struct Target {
-    pub(crate) function: String,
-    pub(crate) interface: Option<Arc<Interface>>,
+#[derive(Debug)]
+pub struct Target {
+    /// The function.
+    pub function: String,
+    /// Its contract's interface, where it is known.
+    pub interface: Option<Arc<Interface>>,
 }
 
-impl<'c> Decoder<'c> {
-    pub(crate) fn new(chain: &'c Chain, view: Arc<dyn View>) -> Self {
-        Self { chain, view, names: Names::default() }
+impl<I: Interfaces> Decoder<I> {
+    /// Decodes by these interfaces.
+    pub fn new(interfaces: I) -> Self {
+        Self { interfaces, names: Names::default() }
     }
 
-    /// The interface of the contract at `address`; none where there is none.
     pub(crate) fn interface(&self, address: &Address) -> Result<Option<Arc<Interface>>, ReadError> {
-        match StateReader::new(self.view.as_ref()).contract(address)? {
-            Some(contract) => self.chain.interface(self.view.as_ref(), &contract.code_hash),
-            None => Ok(None),
-        }
+        self.interfaces.of_contract(address)
     }
 
     /// What `payload` runs. A deployment that failed has left no contract: its interface is the stored code's.
-    pub(crate) fn target(&self, payload: &Payload) -> Result<Option<Target>, ReadError> {
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if an interface can't be read.
+    pub fn target(&self, payload: &Payload) -> Result<Option<Target>, ReadError> {
         Ok(match payload {
             Payload::Call { contract, function, .. } => {
                 Some(Target { function: function.clone(), interface: self.interface(contract)? })
             }
             Payload::Deploy { code, .. } => {
-                let interface = self.chain.interface(self.view.as_ref(), &code.hash())?;
+                let interface = self.interfaces.of_code(&code.hash())?;
                 let init = interface.as_deref().and_then(Interface::init);
                 Some(Target { function: init.map_or_else(String::new, |init| init.name.clone()), interface })
             }
@@ -86,7 +134,8 @@ impl<'c> Decoder<'c> {
     }
 
     /// What a function returned; none of one that returns nothing.
-    pub(crate) fn returned(&self, target: Option<&Target>, receipt: &Receipt) -> Option<Value> {
+    #[must_use]
+    pub fn returned(&self, target: Option<&Target>, receipt: &Receipt) -> Option<Value> {
         let target = target.filter(|_| receipt.status.is_success())?;
         self.output(target.interface.as_deref(), &target.function, &receipt.output)
     }
@@ -97,7 +146,9 @@ impl<'c> Decoder<'c> {
         decode(returns, output, &self.names).ok().filter(|_| !nothing).map(|value| json(&value))
     }
 
-    pub(crate) fn ending(&self, status: Status, output: &[u8], interface: Option<&Interface>) -> Ending {
+    /// How a transaction or a frame with this status and output ended.
+    #[must_use]
+    pub fn ending(&self, status: Status, output: &[u8], interface: Option<&Interface>) -> Ending {
         let vm = |code: ErrorCode| ErrorInfo {
             name: code.name().to_owned(),
             code: code.code().into(),
@@ -127,7 +178,12 @@ impl<'c> Decoder<'c> {
         u16::try_from(code).ok().and_then(|code| ErrorCode::try_from(code).ok()).map(vm)
     }
 
-    pub(crate) fn payload(&self, sender: &Address, payload: &Payload) -> Result<PayloadInfo, ReadError> {
+    /// What a transaction does.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if an interface can't be read.
+    pub fn payload(&self, sender: &Address, payload: &Payload) -> Result<PayloadInfo, ReadError> {
         let target = self.target(payload)?;
         let interface = target.as_ref().and_then(|target| target.interface.as_deref());
         let length = |code: &[u8]| u32::try_from(code.len()).unwrap_or(u32::MAX);
@@ -154,18 +210,21 @@ impl<'c> Decoder<'c> {
                 decoded: target.as_ref().and_then(|target| self.args(interface, &target.function, args)),
                 value: (*value).into(),
             },
-            Payload::Upload { code } => PayloadInfo::Upload {
-                code_hash: vm_core::Hash::of_code(code).into(),
-                code_bytes: length(code),
-            },
+            Payload::Upload { code } => {
+                PayloadInfo::Upload { code_hash: Hash::of_code(code).into(), code_bytes: length(code) }
+            }
         })
     }
 
     /// The events of a receipt.
-    pub(crate) fn events(
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if an interface can't be read.
+    pub fn events(
         &self,
         receipt: &Receipt,
-        transaction: &vm_core::Hash,
+        transaction: &Hash,
         at: Position,
     ) -> Result<Vec<EventInfo>, ReadError> {
         (0..)
@@ -186,7 +245,12 @@ impl<'c> Decoder<'c> {
             .collect()
     }
 
-    fn logged(&self, event: &Event) -> Result<LoggedInfo, ReadError> {
+    /// An event as a contract logged it.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if an interface can't be read.
+    pub fn logged(&self, event: &Event) -> Result<LoggedInfo, ReadError> {
         let interface = self.interface(&event.contract)?;
         let record = interface.as_deref().and_then(|interface| interface.event(&event.name));
         Ok(LoggedInfo {
@@ -213,6 +277,7 @@ impl<'c> Decoder<'c> {
     /// The fields of `object`: those that the interface names in its order, then the others by the digest of their name.
     pub(crate) fn object_fields(
         &self,
+        view: &dyn View,
         object: &vm_core::ObjectId,
         contract: &Address,
         limit: usize,
@@ -229,7 +294,7 @@ impl<'c> Decoder<'c> {
         let prefix = Key::fields_prefix(object);
         let mut found = Vec::new();
         let mut from = prefix;
-        while let Some((key, value)) = self.view.next(&prefix, &from)? {
+        while let Some((key, value)) = view.next(&prefix, &from)? {
             let name = keys.iter().position(|named| *named == key);
             found.push((name.unwrap_or(usize::MAX), key, value));
             match key.successor().filter(|_| found.len() < limit) {
@@ -245,7 +310,7 @@ impl<'c> Decoder<'c> {
                 let digest = key.as_bytes().last_chunk::<32>().copied().unwrap_or_default();
                 FieldInfo {
                     name: name.map(str::to_owned),
-                    name_hash: vm_core::Hash(digest).into(),
+                    name_hash: Hash(digest).into(),
                     decoded: name.and_then(|name| self.field(interface.as_deref(), name.as_bytes(), &value)),
                     value: bytes(&value),
                 }
@@ -253,7 +318,12 @@ impl<'c> Decoder<'c> {
             .collect())
     }
 
-    pub(crate) fn trace(&self, trace: &Trace, resources: &Resources) -> Result<TransactionTrace, ReadError> {
+    /// A transaction's run.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if an interface can't be read.
+    pub fn trace(&self, trace: &Trace, resources: &Resources) -> Result<TransactionTrace, ReadError> {
         Ok(TransactionTrace {
             root: self.frame(&trace.root)?,
             truncated: trace.truncated,
