@@ -15,6 +15,7 @@ pub mod account;
 pub mod api;
 pub mod chain;
 pub mod decode;
+pub mod explorer;
 mod log;
 pub mod names;
 pub mod sequencer;
