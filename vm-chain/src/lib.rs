@@ -18,6 +18,7 @@ pub mod decode;
 pub mod explorer;
 mod log;
 pub mod names;
+pub mod rpc;
 pub mod sequencer;
 pub mod signed;
 pub mod value;
