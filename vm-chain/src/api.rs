@@ -10,6 +10,7 @@
 
 mod error;
 mod local;
+mod named;
 pub mod text;
 pub mod trace;
 pub mod types;
@@ -21,8 +22,8 @@ pub use local::Local;
 use trace::TraceInfo;
 use types::{
     AccountInfo, Answer, At, BlockInfo, ChunkInfo, Claim, CodeInfo, ContractInfo, ContractPage, EventFilter,
-    EventPage, HeaderInfo, Level, ObjectFilter, ObjectInfo, ParamsInfo, Proof, QueryRequest, ReceiptInfo,
-    Status, TransactionInfo, WitnessInfo,
+    EventPage, HeaderInfo, Level, NamedAnswer, NamedCall, ObjectFilter, ObjectInfo, ParamsInfo, Proof,
+    QueryRequest, ReceiptInfo, Status, TransactionInfo, WitnessInfo,
 };
 
 use crate::Signed;
@@ -77,6 +78,8 @@ pub trait Api {
     fn prove(&self, claim: Claim, at: At) -> Result<Proof, ApiError>;
     /// A part of the snapshot of a block's state, after the entry with the key `after`.
     fn chunk(&self, at: At, after: Option<Vec<u8>>) -> Result<ChunkInfo, ApiError>;
+    /// Calls a function in the name of an account whose secret everyone knows. Local chains only.
+    fn call_named(&self, call: NamedCall) -> Result<NamedAnswer, ApiError>;
     /// Makes blocks without waiting for transactions. Local chains only.
     fn mine(&self, count: u32) -> Result<HeaderInfo, ApiError>;
     /// Makes the block at `height` the head again. Local chains only.

@@ -6,7 +6,9 @@ use serde_json::json;
 use support::{deploy_token, in_memory, pay, send, signed, token_transfer, transaction};
 use vm_chain::api::text::Text;
 use vm_chain::api::trace::{ChangeInfo, StepInfo};
-use vm_chain::api::types::{At, Claim, EventFilter, Level, ObjectFilter, PayloadInfo, QueryRequest};
+use vm_chain::api::types::{
+    At, Claim, EventFilter, Level, NamedCall, ObjectFilter, PayloadInfo, QueryRequest,
+};
 use vm_chain::{Api as _, ApiError, Fault};
 use vm_core::{Address, Hash, Header, ObjectId, Payload, Receipt};
 use vm_state::{ProofRequest, verify};
@@ -141,6 +143,37 @@ fn r102_what_its_sender_did_not_sign_enters_no_block() {
     let error = api.send(good).unwrap_err();
     assert!(matches!(error, ApiError::Invalid(_)), "{error}");
     assert_eq!(api.status().unwrap().head.height, 1);
+}
+
+#[test]
+fn r112_a_call_by_names_is_tried_sent_or_answered() {
+    let api = in_memory();
+    let token = send(&api, "alice", deploy_token()).deployed.unwrap();
+    let call = |function: &str, args: serde_json::Value, send| NamedCall {
+        from: "@alice".to_owned(),
+        contract: token,
+        function: function.to_owned(),
+        args: args.as_object().unwrap().clone(),
+        value: Text(0),
+        send,
+    };
+    let tried = api.call_named(call("transfer", json!({ "to": "@bob", "amount": 7 }), false)).unwrap();
+    assert_eq!((tried.answer.events.len(), tried.transaction), (1, None));
+    let sent = api.call_named(call("transfer", json!({ "to": "@bob", "amount": "7" }), true)).unwrap();
+    assert_eq!(api.receipt(sent.transaction.unwrap().0).unwrap().events, sent.answer.events);
+    let asked = api.call_named(call("balance_of", json!({ "owner": "@bob" }), true)).unwrap();
+    assert_eq!((asked.answer.returns, asked.transaction), (Some(json!(7)), None));
+
+    let refused = |call| {
+        let error = api.call_named(call).unwrap_err();
+        assert_eq!(error.fault(), Fault::Caller);
+        error.to_string()
+    };
+    let stranger = NamedCall { from: "mallory".to_owned(), ..call("transfer", json!({}), true) };
+    assert!(refused(stranger).contains("mallory is none of the local chain's accounts"));
+    assert!(refused(call("nope", json!({}), true)).contains("token has no function nope; it has initialize"));
+    let wrong = json!({ "to": "@bob", "amount": "many" });
+    assert!(refused(call("transfer", wrong, true)).starts_with("args.amount: expected u64"));
 }
 
 #[test]

@@ -13,10 +13,10 @@ use vm_state::{EventProof, ProofRequest, ReceiptProof, StateReader, View, chunk,
 use super::trace::TraceInfo;
 use super::types::{
     AccountInfo, Answer, At, BlockInfo, ChunkInfo, Claim, CodeInfo, ContractInfo, ContractPage, EventFilter,
-    EventPage, HeaderInfo, Level, MintInfo, NamedAddress, ObjectFilter, ObjectInfo, ParamsInfo, Proof,
-    QueryRequest, ReceiptInfo, Status, TransactionInfo, WitnessInfo,
+    EventPage, HeaderInfo, Level, MintInfo, NamedAddress, NamedAnswer, NamedCall, ObjectFilter, ObjectInfo,
+    ParamsInfo, Proof, QueryRequest, ReceiptInfo, Status, TransactionInfo, WitnessInfo,
 };
-use super::{Api, ApiError, ITEMS_MAX};
+use super::{Api, ApiError, ITEMS_MAX, named};
 use crate::chain::{Chain, Position};
 use crate::decode::{Decoder, InState};
 use crate::sequencer::{Sequencer, SharedChain, next_context, now};
@@ -622,6 +622,10 @@ impl Api for Local {
             chunk: bytes.into(),
             next: last.map(|(key, _)| key.as_bytes().to_vec().into()),
         })
+    }
+
+    fn call_named(&self, call: NamedCall) -> Result<NamedAnswer, ApiError> {
+        named::call(self, call)
     }
 
     fn mine(&self, count: u32) -> Result<HeaderInfo, ApiError> {

@@ -544,6 +544,37 @@ pub struct Answer {
     pub trace: Option<TransactionTrace>,
 }
 
+/// A call by names, with readable arguments.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NamedCall {
+    /// One of the local chain's named accounts.
+    pub from: String,
+    /// The contract.
+    pub contract: Text<Address>,
+    /// The function.
+    pub function: String,
+    /// Its arguments by name, as scenarios write them: `"@alice"`, `10`, `{ "Some": 1 }`.
+    #[serde(default)]
+    pub args: Map<String, Value>,
+    /// Balance sent along.
+    #[serde(default)]
+    pub value: Text<u64>,
+    /// Whether it is to be sent; otherwise it is only tried. Views are never sent.
+    #[serde(default)]
+    pub send: bool,
+}
+
+/// What a call by names came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct NamedAnswer {
+    /// What came of it.
+    #[serde(flatten)]
+    pub answer: Answer,
+    /// The transaction's hash, if it was sent.
+    pub transaction: Option<Text<Hash>>,
+}
+
 /// A block with all that a light node needs to execute it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WitnessInfo {

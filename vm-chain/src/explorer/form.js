@@ -59,7 +59,7 @@ function form(contract, it) {
     try {
       const args = Object.fromEntries(params.map((param, index) => [param.name, read(inputs[index].value, param.type, param.name)]));
       const value = it.payable ? amount.value : "0";
-      answered(out, await call("dev_call", { from: from.value, contract: contract.address, function: it.name, args, value, send }));
+      answered(out, await call("dev_call", { call: { from: from.value, contract: contract.address, function: it.name, args, value, send } }));
     } catch (error) {
       out.replaceChildren(el("span", { class: "bad" }, error.message));
     }

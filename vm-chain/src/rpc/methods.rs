@@ -9,8 +9,8 @@ use super::Travels;
 use crate::api::trace::TraceInfo;
 use crate::api::types::{
     AccountInfo, Answer, At, BlockInfo, ChunkInfo, Claim, CodeInfo, ContractInfo, ContractPage, EventFilter,
-    EventPage, HeaderInfo, Level, ObjectFilter, ObjectInfo, ParamsInfo, Proof, QueryRequest, ReceiptInfo,
-    Status, TransactionInfo, WitnessInfo,
+    EventPage, HeaderInfo, Level, NamedAnswer, NamedCall, ObjectFilter, ObjectInfo, ParamsInfo, Proof,
+    QueryRequest, ReceiptInfo, Status, TransactionInfo, WitnessInfo,
 };
 use crate::{Api, ApiError, Signed};
 
@@ -216,6 +216,11 @@ methods! {
         #[serde(default)]
         after: Option<Vec<u8>>,
     } -> ChunkInfo;
+    /// Calls a function in the name of one of the local chain's accounts, whose secrets everyone knows.
+    "dev_call" call_named CallParams {
+        /// What to call, with which arguments.
+        call: NamedCall,
+    } -> NamedAnswer;
     /// Makes blocks without waiting for transactions.
     "dev_mine" mine MineParams {
         /// How many; at most 1,000.

@@ -11,8 +11,8 @@ use crate::api::text::{HexBytes, Text};
 use crate::api::trace::TraceInfo;
 use crate::api::types::{
     AccountInfo, Answer, At, BlockInfo, ChunkInfo, Claim, CodeInfo, ContractInfo, ContractPage, EventFilter,
-    EventPage, HeaderInfo, Level, ObjectFilter, ObjectInfo, ParamsInfo, Proof, QueryRequest, ReceiptInfo,
-    Status, TransactionInfo, WitnessInfo,
+    EventPage, HeaderInfo, Level, NamedAnswer, NamedCall, ObjectFilter, ObjectInfo, ParamsInfo, Proof,
+    QueryRequest, ReceiptInfo, Status, TransactionInfo, WitnessInfo,
 };
 use crate::{ApiError, Signed};
 
@@ -58,6 +58,8 @@ as_they_are!(
     EventPage,
     HeaderInfo,
     Level,
+    NamedAnswer,
+    NamedCall,
     ObjectFilter,
     ObjectInfo,
     ParamsInfo,
