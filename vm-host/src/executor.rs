@@ -340,6 +340,12 @@ impl Executor<'_> {
         {
             store.data_mut().native = native;
         }
+        #[cfg(feature = "profile")]
+        if let Some(wrappers) = &prepared.wrappers
+            && let Some(observer) = store.data_mut().session().observer.as_mut()
+        {
+            observer.frame_start(&wrappers.code_hash, &prepared.info.interface, fuel);
+        }
         store.limiter(|state| &mut state.pages);
         store.set_fuel(fuel).map_err(|_| NodeFailure::Invariant("the engine counts fuel"))?;
         let instance = prepared.linker.instantiate_and_start(&mut store, &prepared.module);
@@ -402,6 +408,11 @@ impl Executor<'_> {
 
     /// What to do after the top frame stopped running.
     fn settle(&mut self, result: Result<TypedResumableCall<()>, wasmi::Error>) -> Result<Signal, ReadError> {
+        #[cfg(feature = "profile")]
+        let result = {
+            let frame = self.top()?;
+            crate::profile::lend(&mut frame.store, frame.module.wrappers.as_ref(), result)?
+        };
         let pages = self.pages();
         let frame = self.top()?;
         let end = match result {
@@ -464,6 +475,10 @@ pub(crate) fn close_unrun(
     meter: &Meter,
     answer: Answer<()>,
 ) -> Result<Done, ReadError> {
+    #[cfg(feature = "profile")]
+    if let Some(observer) = session.observer.as_mut() {
+        observer.frame_stop(meter.left());
+    }
     let resources = &mut session.running.resources;
     resources.setup_fuel = resources.setup_fuel.saturating_add(meter.spent());
     let (end, fuel_left) = match answer {
@@ -537,6 +552,10 @@ impl Frame {
         let mut session = self.store.data_mut().take_session();
         if !matches!(end, FrameEnd::Returned(_)) {
             session.rollback(self.checkpoint);
+        }
+        #[cfg(feature = "profile")]
+        if let Some(observer) = session.observer.as_mut() {
+            observer.frame_stop(fuel);
         }
         let host = self.store.data().host_fuel;
         let resources = &mut session.running.resources;

@@ -88,6 +88,19 @@ pub(crate) struct FrameState {
     /// What this frame runs instead of its contract's code.
     #[cfg(feature = "testing")]
     pub(crate) native: Option<Box<dyn crate::native::NativeFrame>>,
+    /// Fuel that it must give back at its next mark.
+    #[cfg(feature = "profile")]
+    pub(crate) loan: Option<Loan>,
+}
+
+/// Fuel lent to a wrapper for the function that it marks.
+#[cfg(feature = "profile")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Loan {
+    /// What the frame had before.
+    pub(crate) left: u64,
+    /// What it got on top.
+    pub(crate) lent: u64,
 }
 
 impl fmt::Debug for FrameState {
@@ -130,6 +143,8 @@ impl FrameState {
             host_fuel: HostFuel::default(),
             #[cfg(feature = "testing")]
             native: None,
+            #[cfg(feature = "profile")]
+            loan: None,
         }
     }
 

@@ -162,6 +162,10 @@ fn enter<'c, T>(
     function: HostFunction,
     body: impl FnOnce(&mut HostCall<'c>) -> Answer<T>,
 ) -> Answer<T> {
+    #[cfg(feature = "profile")]
+    if caller.data().loan.is_some() {
+        return Err(Fault::Halt(ErrorCode::OutOfGas));
+    }
     let mut call = HostCall { caller, function, change: None };
     let fuel_before = call.fuel()?;
     let resources = &mut call.session().running.resources;

@@ -25,6 +25,8 @@ mod host;
 mod module;
 #[cfg(feature = "testing")]
 mod native;
+#[cfg(feature = "profile")]
+mod profile;
 mod resources;
 mod session;
 mod stateless;
@@ -37,6 +39,8 @@ pub use error::{BlockError, Invalid, InvalidTransaction, QueryError};
 pub use module::{ModuleError, ModuleInfo, validate_module};
 #[cfg(feature = "testing")]
 pub use native::{NATIVE_MEMORY_BYTES, NativeContract, NativeFrame, NativeStep};
+#[cfg(feature = "profile")]
+pub use profile::Profiler;
 pub use resources::{HostFuel, Resources};
 pub use stateless::{StatelessError, witness_bytes_max};
 pub use trace::{

@@ -7,4 +7,6 @@ mod validate;
 pub(crate) use cache::{ModuleCache, Prepared};
 #[cfg(feature = "testing")]
 pub(crate) use engine::engine;
+#[cfg(feature = "profile")]
+pub(crate) use engine::engine_of_depth;
 pub use validate::{ModuleError, ModuleInfo, validate_module};

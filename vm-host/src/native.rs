@@ -70,7 +70,15 @@ pub(crate) fn shim(prepared: &Prepared, params: &Params) -> Result<Arc<Prepared>
     let mut linker = host::linker(&engine)?;
     linker.func_wrap(NATIVE_MODULE, "next", next).map_err(|_| BROKEN)?;
     let (info, native) = (prepared.info.clone(), prepared.native.clone());
-    Ok(Arc::new(Prepared { engine, module, linker, info, native }))
+    Ok(Arc::new(Prepared {
+        engine,
+        module,
+        linker,
+        info,
+        native,
+        #[cfg(feature = "profile")]
+        wrappers: None,
+    }))
 }
 
 /// Asks the frame's native code: the number of the host function, counted from 1, or 0 at the end.

@@ -9,6 +9,8 @@ use alloc::vec::Vec;
 use core::fmt::Debug;
 use vm_core::abi::HostFunction;
 use vm_core::{Address, ErrorCode, Event, Gas, ObjectId, Status};
+#[cfg(feature = "profile")]
+use vm_core::{Hash, interface::Interface};
 
 /// How much of a run is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -163,6 +165,18 @@ pub trait Observer: Debug + Send {
     fn operation(&mut self, operation: Operation);
     /// The frame begun last logs an event, kept only if all frames around it succeed.
     fn event(&mut self, event: &Event);
+    /// The frame begun last has paid for its start: its module, with this code hash and interface, runs with `fuel`.
+    #[cfg(feature = "profile")]
+    fn frame_start(&mut self, _code: &Hash, _interface: &Interface, _fuel: u64) {}
+    /// The frame begun last stops, whether it ran or not; `fuel` is what it has left, forfeit if it halts.
+    #[cfg(feature = "profile")]
+    fn frame_stop(&mut self, _fuel: u64) {}
+    /// In the frame begun last, the module's function with this index begins, and the frame has `fuel`.
+    #[cfg(feature = "profile")]
+    fn function_enter(&mut self, _function: u32, _fuel: u64) {}
+    /// The function begun last in this frame, and not yet ended, returns. One that does not return ends with its frame.
+    #[cfg(feature = "profile")]
+    fn function_exit(&mut self, _fuel: u64) {}
     /// The call tree, if the observer made one.
     fn into_trace(self: Box<Self>) -> Option<Trace> {
         None

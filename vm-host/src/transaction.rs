@@ -16,7 +16,7 @@ use crate::executor::{Done, Meter, close_unrun, execute, pay, status_of};
 use crate::frame::{CallRequest, FrameEnd, Target};
 use crate::module::{ModuleCache, validate_module};
 use crate::session::{Running, Session};
-use crate::trace::{FrameEnter, FrameKind, TraceLevel, Tracer};
+use crate::trace::{FrameEnter, FrameKind, TraceLevel};
 use crate::vm::Query;
 
 /// What any transaction of `bytes` bytes costs before it does anything.
@@ -97,7 +97,7 @@ pub(crate) fn execute_transaction(
 
     let hash = tx.hash(params_hash);
     session.running = Running::new(tx.sender, hash, index);
-    session.listen(Tracer::for_level(trace));
+    session.listen(cache.observer(index, trace));
     let fuel_limit = Gas(tx.gas_limit).to_fuel();
     let fuel = fuel_limit.saturating_sub(Gas(intrinsic).to_fuel());
     session.running.resources.intrinsic_fuel = Gas(intrinsic).to_fuel();
@@ -196,7 +196,7 @@ pub(crate) fn query(
     query: &Query,
     trace: TraceLevel,
 ) -> Result<Executed, QueryError> {
-    session.listen(Tracer::for_level(trace));
+    session.listen(cache.observer(0, trace));
     let fuel_limit = Gas(query.gas_limit.min(Gas::MAX.0)).to_fuel();
     let target = Target::Call { contract: query.contract, function: query.function.clone() };
     let request =

@@ -62,6 +62,13 @@ impl Vm {
         self.cache.run_natively(code_hash, contract);
     }
 
+    /// Has every function of every module tell `profiler` when it begins and ends. No outcome changes by it, but there
+    /// are no traces.
+    #[cfg(feature = "profile")]
+    pub fn profile(&mut self, profiler: Arc<dyn crate::Profiler>) {
+        self.cache.profile(profiler);
+    }
+
     /// The chain's rules.
     #[must_use]
     pub fn params(&self) -> &Params {

@@ -3,6 +3,7 @@
 //! A cache belongs to one [`Params`](vm_core::Params), hence to one engine version and one gas schedule: no entry
 //! can outlive its rules. Loading is priced the same whether the cache has the module or not (DESIGN 10, rule 16).
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use spin::Mutex;
@@ -16,6 +17,9 @@ use crate::frame::FrameState;
 use crate::host;
 #[cfg(feature = "testing")]
 use crate::native::NativeContract;
+#[cfg(feature = "profile")]
+use crate::profile::{Profiler, Wrappers};
+use crate::trace::{Observer, TraceLevel, Tracer};
 
 /// A module ready to be instantiated.
 #[derive(Debug)]
@@ -27,6 +31,9 @@ pub(crate) struct Prepared {
     /// Stands in for this code: its test's native function.
     #[cfg(feature = "testing")]
     pub(crate) native: Option<Arc<dyn NativeContract>>,
+    /// There where each function has a wrapper that marks it.
+    #[cfg(feature = "profile")]
+    pub(crate) wrappers: Option<Wrappers>,
 }
 
 impl Prepared {
@@ -45,6 +52,8 @@ impl Prepared {
             info,
             #[cfg(feature = "testing")]
             native: None,
+            #[cfg(feature = "profile")]
+            wrappers: None,
         })
     }
 }
@@ -64,6 +73,8 @@ pub(crate) struct ModuleCache {
     bytes_max: u64,
     #[cfg(feature = "testing")]
     natives: BTreeMap<Hash, Arc<dyn NativeContract>>,
+    #[cfg(feature = "profile")]
+    profiler: Option<Arc<dyn Profiler>>,
 }
 
 #[derive(Debug, Default)]
@@ -83,7 +94,28 @@ impl ModuleCache {
             bytes_max,
             #[cfg(feature = "testing")]
             natives: BTreeMap::new(),
+            #[cfg(feature = "profile")]
+            profiler: None,
         }
+    }
+
+    /// Has every module run with wrappers around its functions, for `profiler`.
+    #[cfg(feature = "profile")]
+    pub(crate) fn profile(&mut self, profiler: Arc<dyn Profiler>) {
+        // What is prepared already has no wrappers.
+        *self.inner.get_mut() = Inner::default();
+        self.profiler = Some(profiler);
+    }
+
+    /// Who listens to the transaction with this index: a profiler's observer, or one that keeps what `level` says.
+    pub(crate) fn observer(&self, transaction: u32, level: TraceLevel) -> Option<Box<dyn Observer>> {
+        #[cfg(feature = "profile")]
+        if let Some(profiler) = &self.profiler {
+            return profiler.observer(transaction);
+        }
+        #[cfg(not(feature = "profile"))]
+        let _ = transaction;
+        Tracer::for_level(level)
     }
 
     /// Has `contract` run where the code with `hash` would as the outermost frame.
@@ -106,6 +138,11 @@ impl ModuleCache {
         }
         // Translated outside the lock: two threads may both do it, and get equal modules.
         let prepared = Prepared::new(code, params)?;
+        #[cfg(feature = "profile")]
+        let prepared = match self.profiler {
+            Some(_) => crate::profile::prepare(*hash, code, prepared.info, params)?,
+            None => prepared,
+        };
         #[cfg(feature = "testing")]
         let prepared = Prepared { native: self.natives.get(hash).cloned(), ..prepared };
         let prepared = Arc::new(prepared);

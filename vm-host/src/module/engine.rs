@@ -20,8 +20,13 @@ fn frame_slots(limits: &Limits) -> usize {
 
 /// A new engine. Each module has its own: an engine never frees code, so a shared one could only grow.
 pub(crate) fn engine(params: &Params) -> Engine {
+    engine_of_depth(params, params.limits().wasm_depth)
+}
+
+/// A new engine whose wasm functions nest to `wasm_depth`.
+pub(crate) fn engine_of_depth(params: &Params, wasm_depth: u32) -> Engine {
     let limits = params.limits();
-    let depth = usize::try_from(limits.wasm_depth).unwrap_or(usize::MAX);
+    let depth = usize::try_from(wasm_depth).unwrap_or(usize::MAX);
     let stack_bytes = depth.saturating_mul(frame_slots(limits)).saturating_mul(SLOT_BYTES);
     let mut config = Config::default();
     config

@@ -11,6 +11,8 @@
     reason = "tests"
 )]
 
+#[cfg(feature = "profile")]
+pub mod ledger;
 pub mod script;
 pub mod town;
 pub mod ways;

@@ -1,6 +1,6 @@
 //! The seam detector: every block that a test commits is executed in all ways that the code has, and every byte is
 //! compared (R5, R84, R90). In memory, on redb, on the state of a block that is not committed, from a witness; with
-//! cold and warm module caches, with and without a trace.
+//! cold and warm module caches, with and without a trace; with marks at every function, where that feature is on.
 
 use std::sync::Arc;
 
@@ -54,6 +54,15 @@ impl Ways {
         let cold = Vm::new(self.vm.params().clone());
         let parent: &Header = view.header();
         same("a light node", &cold.execute_stateless(parent, block, &witness, options).unwrap(), None);
+
+        #[cfg(feature = "profile")]
+        {
+            let mut profiled = Vm::new(self.vm.params().clone());
+            let ledgers = Arc::new(super::ledger::Ledgers::default());
+            profiled.profile(ledgers.clone());
+            same("with marks", &profiled.execute_block(view, block, options).unwrap(), None);
+            ledgers.check(outcome);
+        }
 
         let stored = self.redb.view().unwrap();
         assert_eq!(stored.header(), parent, "tests commit through the chain");
