@@ -3,6 +3,8 @@
 //! [`build`] makes a module of a contract's crate, [`verify`] compares one with what is deployed, [`new`] writes a crate
 //! from a template, [`bindgen`] a client from an [`interface`].
 //!
+//! [`profile`] shows which functions of a module a transaction's gas went to.
+//!
 //! A [`Scenario`](scenario::Scenario) is loaded and checked whole, run on a store by [`run::run`], and what came of it
 //! is shown by [`report`]. Tests of contracts and of the VM itself use the same three steps.
 //!
@@ -18,6 +20,7 @@ pub mod colours;
 pub mod expect;
 pub mod interface;
 pub mod new;
+pub mod profile;
 pub mod report;
 pub mod run;
 pub mod scenario;

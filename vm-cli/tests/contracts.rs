@@ -8,9 +8,16 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Arc;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use vm_cli::profile::{NamedModule, profile};
+use vm_cli::run::{genesis, run};
+use vm_cli::scenario::Scenario;
+use vm_cli::store::Place;
+use vm_host::TraceLevel;
+use vm_state::{View, Witness};
 
 const VM: &str = env!("CARGO_BIN_EXE_vm");
 const TEMPLATES: [&str; 6] = ["token", "nft", "counter", "escrow", "voting", "factory"];
@@ -244,6 +251,35 @@ fn r70_r73_the_report_for_programs_names_files_sizes_steps_and_compiler() {
     let record = json(&fs::read_to_string(out.join("reported.build.json")).unwrap());
     assert_eq!(record["code_hash"], hash.as_str());
     assert_eq!(record["compiler"], report["compiler"]);
+}
+
+#[test]
+fn r113_a_profile_of_a_built_contract_names_its_rust_functions() {
+    if !compiler("a profile") {
+        return;
+    }
+    let (_folder, at) = new("counter", "profiled");
+    ends(&vm(&at, &["build"]), 0);
+    let scenario = Scenario::load(&at.join("scenario.toml")).unwrap();
+    let mut store = Place::Memory.open(&genesis(&scenario).unwrap()).unwrap();
+    let run = run(&scenario, store.store(), TraceLevel::Off).unwrap();
+    let names = NamedModule::read(&at.join("target/vm/profiled.named.wasm")).unwrap();
+    let mut names_found = 0;
+    for block in &run.blocks {
+        // A block that is refused has none.
+        let Some(light) = &block.light else { continue };
+        let view: Arc<dyn View> =
+            Arc::new(Witness::open(&light.parent, &light.witness).unwrap().view(&light.parent));
+        for index in (0u32..).take(block.transactions.len()) {
+            let named = std::slice::from_ref(&names);
+            let found = profile(&scenario.params, &view, &light.block, index, named).unwrap();
+            assert_eq!(found.deviation(), 0, "{}", found.to_text());
+            names_found +=
+                usize::from(found.to_folded().contains("counter.increment;increment;contract_sdk::"));
+            assert!(!found.to_folded().contains("function #"), "{}", found.to_folded());
+        }
+    }
+    assert!(names_found > 0);
 }
 
 #[test]

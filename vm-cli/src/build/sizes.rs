@@ -117,8 +117,12 @@ fn section_name(payload: &Payload<'_>) -> String {
     .to_owned()
 }
 
-/// The names of the functions, the compiler's hashes left out.
-fn function_names(module: &[u8]) -> Result<BTreeMap<u32, String>, BuildError> {
+/// The names of the functions by index, the compiler's hashes left out.
+///
+/// # Errors
+///
+/// [`BuildError::Output`]: not a module.
+pub fn function_names(module: &[u8]) -> Result<BTreeMap<u32, String>, BuildError> {
     let mut names = BTreeMap::new();
     for payload in Parser::new(0).parse_all(module) {
         let Payload::CustomSection(section) = payload.map_err(broken)? else { continue };
