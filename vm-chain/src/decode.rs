@@ -375,8 +375,20 @@ impl<I: Interfaces> Decoder<I> {
             returns: frame.status.is_success().then(returns).flatten(),
             output: bytes(&frame.output),
             detail: frame.detail.clone(),
-            steps: frame.steps.iter().map(|step| self.step(step, interface)).collect::<Result<_, _>>()?,
+            steps: self.steps(&frame.steps, interface)?,
         })
+    }
+
+    fn steps(&self, steps: &[Step], interface: Option<&Interface>) -> Result<Vec<StepInfo>, ReadError> {
+        let mut shown: Vec<StepInfo> = Vec::with_capacity(steps.len());
+        for step in steps {
+            // What a call granted its callee stands with the callee: the call itself took the rest.
+            if let (Step::Frame(frame), Some(StepInfo::Operation(call))) = (step, shown.last_mut()) {
+                call.gas_used = call.gas_used.saturating_sub(frame.gas_granted);
+            }
+            shown.push(self.step(step, interface)?);
+        }
+        Ok(shown)
     }
 
     fn step(&self, step: &Step, interface: Option<&Interface>) -> Result<StepInfo, ReadError> {

@@ -90,6 +90,34 @@ fn r47_a_trace_shows_calls_changes_and_events_by_name() {
 }
 
 #[test]
+fn r47_a_calls_own_gas_does_not_count_what_the_callee_was_granted() {
+    let api = in_memory();
+    let deploy = |code: &str, args: Vec<u8>| Payload::Deploy {
+        code: vm_core::CodeSource::Bytes(support::module(code)),
+        salt: Hash::ZERO,
+        args,
+        value: 0,
+    };
+    let counter = send(&api, "alice", deploy("counter", vec![])).deployed.unwrap().0;
+    let caller = send(&api, "alice", deploy("caller", vec![])).deployed.unwrap().0;
+    let call = Payload::Call {
+        contract: caller,
+        function: "call_increment".to_owned(),
+        args: counter.0.to_vec(),
+        value: 0,
+    };
+    let sent = send(&api, "alice", call);
+    assert_eq!(sent.ending.status, "success", "{sent:?}");
+    let root = api.trace(sent.transaction.0, Level::Full).unwrap().trace.root;
+    let own = root.steps.iter().find_map(|step| match step {
+        StepInfo::Operation(operation) if operation.function == "call" => Some(operation.gas_used),
+        _ => None,
+    });
+    // The price of a call and its bytes; the grant is nearly all of ten million.
+    assert!((10_000..12_000).contains(&own.unwrap()), "{own:?}");
+}
+
+#[test]
 fn r113_a_contracts_error_has_its_name() {
     let api = in_memory();
     let token = send(&api, "alice", deploy_token()).deployed.unwrap().0;

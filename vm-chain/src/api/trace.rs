@@ -114,7 +114,7 @@ pub struct LoggedInfo {
 pub struct OperationInfo {
     /// The host function (`docs/abi.md`).
     pub function: String,
-    /// Gas that it took.
+    /// Gas that it took; of a call, without what the callee was granted.
     pub gas_used: u64,
     /// The name of the error with which it failed.
     pub failed: Option<String>,
