@@ -11,6 +11,7 @@ fn main() -> ExitCode {
         return code;
     }
     install_diagnostics();
-    let exit = Cli::parse().execute(&mut std::io::stdout().lock(), &mut std::io::stderr().lock());
+    // Not locked for the whole run: a spinner draws from a thread of its own, and would wait for ever.
+    let exit = Cli::parse().execute(&mut std::io::stdout(), &mut std::io::stderr());
     ExitCode::from(exit.code())
 }
