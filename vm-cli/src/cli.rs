@@ -2,7 +2,9 @@
 
 mod bindgen;
 mod build;
+mod failure;
 mod new;
+mod progress;
 mod test;
 mod toolchain;
 mod verify;
@@ -12,6 +14,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use miette::{GraphicalTheme, MietteHandlerOpts, Report};
+use serde_json::Value;
 use vm_host::TraceLevel;
 
 use crate::colours::Colours;
@@ -19,6 +22,7 @@ use crate::report::{json, text};
 use crate::run::{genesis, run};
 use crate::scenario::Scenario;
 use crate::store::Place;
+use failure::{complain, fail};
 
 const EXIT_CODES: &str = "Exit codes:
   0  done, and all is as it should be
@@ -162,11 +166,6 @@ impl Cli {
     }
 }
 
-/// Tells of a problem. Where even that cannot be written, the exit code still says it.
-fn complain(err: &mut dyn Write, problem: Report) {
-    drop(writeln!(err, "{problem:?}"));
-}
-
 impl RunArgs {
     fn execute(&self, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
         let place = match (&self.store, self.memory) {
@@ -179,31 +178,27 @@ impl RunArgs {
                 help = "run them one by one, each with its own --store",
                 "--store takes one scenario: each begins with a store of its own"
             );
-            complain(err, problem);
-            return Exit::BadInput;
+            return self.refuse(out, err, vec![problem]);
         }
         // All input is looked at before anything runs or is written.
         let mut scenarios = Vec::new();
-        let mut exit = Exit::Ok;
+        let mut problems: Vec<Report> = Vec::new();
         for path in &self.scenarios {
             match Scenario::load_with(path, self.modules.as_deref()) {
                 Ok(scenario) => scenarios.push(scenario),
-                Err(error) => {
-                    complain(err, error.into());
-                    exit = Exit::BadInput;
-                }
+                Err(error) => problems.push(error.into()),
             }
         }
         if let Err(error) = place.check() {
-            complain(err, error.into());
-            exit = Exit::BadInput;
+            problems.push(error.into());
         }
-        if exit != Exit::Ok {
-            return exit;
+        if !problems.is_empty() {
+            return self.refuse(out, err, problems);
         }
-        let mut reports = Vec::new();
+        let (mut reports, mut errors) = (Vec::new(), Vec::new());
+        let mut exit = Exit::Ok;
         for (index, scenario) in scenarios.iter().enumerate() {
-            match self.one(scenario, &place) {
+            match progress::during(format!("run {}", scenario.name), || self.one(scenario, &place)) {
                 Ok((passed, report)) => {
                     exit = exit.max(if passed { Exit::Ok } else { Exit::Unmet });
                     match report {
@@ -217,18 +212,30 @@ impl RunArgs {
                     }
                 }
                 Err((kind, error)) => {
+                    errors.push(Value::Object(failure::problem(&*error)));
                     complain(err, error);
                     exit = exit.max(kind);
                 }
             }
         }
         if self.json {
-            let document = serde_json::to_string_pretty(&json::document(reports)).unwrap_or_default();
-            drop(writeln!(out, "{document}"));
+            let document = json::document(exit == Exit::Ok, reports, errors);
+            drop(out.write_all(build::json_text(&document).as_bytes()));
         }
         // A reader that has gone (`| head`) is no failure of the run.
         drop(out.flush());
         exit
+    }
+
+    /// Nothing was run.
+    fn refuse(&self, out: &mut dyn Write, err: &mut dyn Write, problems: Vec<Report>) -> Exit {
+        if self.json {
+            let errors = problems.iter().map(|error| Value::Object(failure::problem(&**error))).collect();
+            let document = json::document(false, Vec::new(), errors);
+            drop(out.write_all(build::json_text(&document).as_bytes()));
+        }
+        problems.into_iter().for_each(|problem| complain(err, problem));
+        Exit::BadInput
     }
 
     fn one(&self, scenario: &Scenario, place: &Place) -> Result<(bool, Output), (Exit, Report)> {

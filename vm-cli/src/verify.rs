@@ -30,6 +30,7 @@ pub struct Expected {
 pub enum ExpectedError {
     /// The module's file cannot be read.
     #[error("cannot read {}: {cause}", path.display())]
+    #[diagnostic(help("give the module that is deployed, or its hash: --code-hash HASH"))]
     File {
         /// The file.
         path: PathBuf,
@@ -48,6 +49,7 @@ pub enum ExpectedError {
     Failure(#[from] vm_state::NodeFailure),
     /// Nothing is deployed there.
     #[error("no contract has the address {contract} in {}, at height {height}", store.display())]
+    #[diagnostic(help("`vm run --json` gives the addresses of a scenario's contracts, under `names`"))]
     NoContract {
         /// The address.
         contract: Address,

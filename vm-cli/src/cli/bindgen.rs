@@ -8,7 +8,7 @@ use miette::Report;
 use serde_json::json;
 
 use super::build::json_text;
-use super::{Exit, complain};
+use super::{Exit, fail};
 use crate::bindgen::{BindgenError, rust, typescript};
 use crate::build::artefact::write;
 use crate::interface::parse;
@@ -54,7 +54,7 @@ impl BindgenArgs {
                 Exit::Ok
             }
             Err((exit, error)) => {
-                complain(err, error);
+                fail(out, err, self.json, error);
                 exit
             }
         }
@@ -64,8 +64,12 @@ impl BindgenArgs {
     fn files(&self) -> Result<Vec<(String, String)>, (Exit, Report)> {
         let path = self.interface.display();
         let bad = |report: Report| (Exit::BadInput, report);
-        let text = std::fs::read_to_string(&self.interface)
-            .map_err(|error| bad(miette::miette!("cannot read {path}: {error}")))?;
+        let text = std::fs::read_to_string(&self.interface).map_err(|error| {
+            bad(miette::miette!(
+                help = "give the NAME.json that `vm build` wrote",
+                "cannot read {path}: {error}"
+            ))
+        })?;
         let interface = parse(&text)
             .map_err(|cause| bad(BindgenError::Interface { path: path.to_string(), cause }.into()))?;
         match self.lang {

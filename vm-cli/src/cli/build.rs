@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use vm_core::{Address, Hash};
 
-use super::{Exit, complain};
+use super::{Exit, complain, fail, failure};
 use crate::build::artefact::Files;
 use crate::build::finding::{self, Finding};
 use crate::build::package::Lock;
@@ -79,7 +79,7 @@ impl BuildArgs {
         let vm = match std::env::current_exe() {
             Ok(vm) => vm,
             Err(error) => {
-                complain(err, miette::miette!("cannot tell where this program lies: {error}"));
+                fail(out, err, self.json, miette::miette!("cannot tell where this program lies: {error}"));
                 return Exit::NodeFailure;
             }
         };
@@ -111,7 +111,7 @@ impl BuildArgs {
             Err(error) => {
                 let exit = error.exit();
                 if self.json {
-                    let text = json_text(&failure(&error, &teller.findings, &done));
+                    let text = json_text(&failed(&error, &teller.findings, &done));
                     drop(write!(teller.out, "{text}"));
                 }
                 complain(err, error.into());
@@ -172,13 +172,12 @@ pub(super) fn steps_json(done: &[Done]) -> Vec<Value> {
     done.iter().map(one).collect()
 }
 
-pub(super) fn failure(error: &BuildError, findings: &[Value], done: &[Done]) -> Value {
-    json!({
-        "ok": false,
-        "error": error.to_string(),
-        "findings": findings,
-        "steps": steps_json(done),
-    })
+/// A failed build for programs.
+pub(super) fn failed(error: &BuildError, findings: &[Value], done: &[Done]) -> Value {
+    let mut object = failure::object(error);
+    object.insert("findings".to_owned(), json!(findings));
+    object.insert("steps".to_owned(), json!(steps_json(done)));
+    Value::Object(object)
 }
 
 /// The table of sizes, largest functions first.

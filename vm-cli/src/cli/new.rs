@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::build::json_text;
-use super::{Exit, complain};
+use super::{Exit, fail};
 use crate::new::{NewError, create, names, sdk, template};
 
 pub(super) const EXIT_CODES: &str = "Exit codes:
@@ -43,7 +43,7 @@ impl NewArgs {
             }
             Err(error) => {
                 let exit = error.exit();
-                complain(err, error.into());
+                fail(out, err, self.json, error.into());
                 exit
             }
         }

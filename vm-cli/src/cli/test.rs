@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::build::{Teller, json_text, shared_work};
-use super::{Exit, complain};
+use super::{Exit, fail, progress};
 use crate::build::package::Lock;
 use crate::build::{Request, Steps, build};
 use crate::colours::Colours;
@@ -72,10 +72,7 @@ impl TestArgs {
             }
             Err(error) => {
                 let exit = error.exit();
-                if self.json {
-                    drop(write!(out, "{}", json_text(&json!({ "ok": false, "error": error.to_string() }))));
-                }
-                complain(err, error.into());
+                fail(out, err, self.json, error.into());
                 exit
             }
         }
@@ -105,7 +102,7 @@ impl TestArgs {
         }
         if !self.native {
             for path in scenarios(&self.folder)? {
-                let passed = play(&path)?;
+                let passed = progress::during(format!("run {}", path.display()), || play(&path))?;
                 summary.scenarios.push((path, passed));
             }
         }

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::build::json_text;
-use super::{Exit, complain};
+use super::{Exit, fail, progress};
 use crate::build::package::Settings;
 use crate::build::toolchain::{Toolchain, ToolchainError};
 
@@ -34,7 +34,7 @@ impl ToolchainArgs {
             }
             Err(error) => {
                 let exit = error.exit();
-                complain(err, error.into());
+                fail(out, err, self.json, error.into());
                 exit
             }
         }
@@ -44,11 +44,12 @@ impl ToolchainArgs {
         let settings = Settings::default();
         let toolchain = Toolchain::find()?;
         if self.prepare {
-            toolchain.flags(&settings)?;
+            progress::during("make the library for Debian's compiler", || toolchain.flags(&settings))?;
         }
         let compiler = toolchain.compiler(&settings);
         if self.json {
             return Ok(json_text(&json!({
+                "ok": true,
                 "compiler": compiler,
                 "rustc": toolchain.rustc,
                 "cargo": toolchain.cargo,

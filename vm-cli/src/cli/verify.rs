@@ -7,8 +7,8 @@ use clap::{ArgGroup, Args};
 use serde_json::json;
 use vm_core::{Address, Hash};
 
-use super::build::{Teller, address, failure, json_text, steps_json};
-use super::{Exit, complain};
+use super::build::{Teller, address, failed, json_text, steps_json};
+use super::{Exit, complain, fail, progress};
 use crate::build::package::Lock;
 use crate::build::{Made, Request, Steps, make};
 use crate::colours::Colours;
@@ -62,11 +62,11 @@ impl VerifyArgs {
     }
 
     pub(super) fn execute(&self, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
-        let expected = match self.expected() {
+        let expected = match progress::during("read what is expected", || self.expected()) {
             Ok(expected) => expected,
             Err(error) => {
                 let exit = error.exit();
-                complain(err, error.into());
+                fail(out, err, self.json, error.into());
                 return exit;
             }
         };
@@ -74,7 +74,7 @@ impl VerifyArgs {
         let (vm, fresh) = match places {
             Ok(places) => places,
             Err(error) => {
-                complain(err, miette::miette!("no place to build in: {error}"));
+                fail(out, err, self.json, miette::miette!("no place to build in: {error}"));
                 return Exit::NodeFailure;
             }
         };
@@ -114,7 +114,7 @@ impl VerifyArgs {
             Err(error) => {
                 let exit = error.exit();
                 if self.json {
-                    let text = json_text(&failure(&error, &teller.findings, &done));
+                    let text = json_text(&failed(&error, &teller.findings, &done));
                     drop(write!(teller.out, "{text}"));
                 }
                 complain(err, error.into());

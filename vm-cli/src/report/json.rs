@@ -14,10 +14,10 @@ use crate::scenario::Scenario;
 /// The version of the report's shape.
 pub const VERSION: u32 = 2;
 
-/// All reports of one command.
+/// All reports of one command, and what it could not run.
 #[must_use]
-pub fn document(reports: Vec<Value>) -> Value {
-    json!({ "version": VERSION, "scenarios": reports })
+pub fn document(ok: bool, reports: Vec<Value>, errors: Vec<Value>) -> Value {
+    json!({ "version": VERSION, "ok": ok, "scenarios": reports, "errors": errors })
 }
 
 /// The report of one run.
