@@ -3,6 +3,7 @@
 mod bindgen;
 mod build;
 mod failure;
+mod inspect;
 mod new;
 mod progress;
 mod test;
@@ -92,6 +93,9 @@ enum Command {
     /// Runs a contract's tests as native code and as wasm, and its scenarios; shows what its functions cost.
     #[command(after_help = test::EXIT_CODES)]
     Test(test::TestArgs),
+    /// Says what a module or an interface is, and whether nodes take it.
+    #[command(after_help = inspect::EXIT_CODES)]
+    Inspect(inspect::InspectArgs),
     /// Says which compiler for wasm is here, or what gets one.
     #[command(after_help = toolchain::EXIT_CODES)]
     Toolchain(toolchain::ToolchainArgs),
@@ -161,6 +165,7 @@ impl Cli {
             Command::Bindgen(args) => args.execute(out, err),
             Command::Test(args) => args.execute(out, err),
             Command::Verify(args) => args.execute(out, err),
+            Command::Inspect(args) => args.execute(out, err),
             Command::Toolchain(args) => args.execute(out, err),
         }
     }

@@ -1,7 +1,7 @@
 //! What the `vm` command does, as a library: scenarios, typed values, runs and reports; building contracts.
 //!
 //! [`build`] makes a module of a contract's crate, [`verify`] compares one with what is deployed, [`new`] writes a crate
-//! from a template, [`bindgen`] a client from an [`interface`].
+//! from a template, [`bindgen`] a client from an [`interface`]; [`inspect`] says what a module is.
 //!
 //! [`profile`] shows which functions of a module a transaction's gas went to.
 //!
@@ -18,6 +18,7 @@ pub mod build;
 pub mod cli;
 pub mod colours;
 pub mod expect;
+pub mod inspect;
 pub mod interface;
 pub mod new;
 pub mod profile;

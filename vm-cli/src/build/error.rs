@@ -83,6 +83,7 @@ pub enum BuildError {
     Optimise(String),
     /// The module is one that no node would take.
     #[error("nodes would refuse the module: {0}")]
+    #[diagnostic(help("{}", crate::inspect::help(.0)))]
     Module(#[from] ModuleError),
     /// The module does not offer what the source says.
     #[error("the module's functions are [{found}], the source's are [{expected}]", found = found.join(", "), expected = expected.join(", "))]
