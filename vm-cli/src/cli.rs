@@ -2,8 +2,10 @@
 
 mod bindgen;
 mod build;
+mod completions;
 mod failure;
 mod inspect;
+mod man;
 mod new;
 mod progress;
 mod test;
@@ -99,6 +101,12 @@ enum Command {
     /// Says which compiler for wasm is here, or what gets one.
     #[command(after_help = toolchain::EXIT_CODES)]
     Toolchain(toolchain::ToolchainArgs),
+    /// Prints a script that lets a shell complete this command's words.
+    #[command(after_help = completions::EXIT_CODES)]
+    Completions(completions::CompletionsArgs),
+    /// Makes manual pages.
+    #[command(after_help = man::EXIT_CODES)]
+    Man(man::ManArgs),
 }
 
 #[derive(Debug, Args)]
@@ -167,6 +175,8 @@ impl Cli {
             Command::Verify(args) => args.execute(out, err),
             Command::Inspect(args) => args.execute(out, err),
             Command::Toolchain(args) => args.execute(out, err),
+            Command::Completions(args) => args.execute(out),
+            Command::Man(args) => args.execute(out, err),
         }
     }
 }
