@@ -84,3 +84,18 @@ fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     }
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_longer_than_any_module_is_refused_and_not_kept() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(FILE_BYTES_MAX + 1).unwrap();
+        let error = read(file.path()).unwrap_err();
+        assert!(error.to_string().ends_with("is longer than 64 MiB"), "{error}");
+        file.as_file().set_len(FILE_BYTES_MAX).unwrap();
+        assert!(read(file.path()).is_ok());
+    }
+}
