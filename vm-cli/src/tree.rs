@@ -8,9 +8,10 @@ use std::fmt::{self, Write as _};
 use serde_json::{Map, Value};
 use vm_chain::api::text::{HexBytes, Text};
 use vm_chain::api::trace::{ChangeInfo, FrameInfo, LoggedInfo, OperationInfo, StepInfo, TransactionTrace};
-use vm_chain::api::types::Ending;
+use vm_chain::api::types::{Ending, PayloadInfo};
 use vm_chain::names::Names;
 use vm_chain::value::{Human, grouped};
+use vm_core::Address;
 
 use crate::colours::Colours;
 
@@ -112,6 +113,30 @@ impl<'a> Tree<'a> {
         match fields {
             Some(fields) => format!("{name} {}", self.value(&Value::Object(fields.clone()))),
             None => format!("{name} {data}"),
+        }
+    }
+
+    /// Who does what, in one line.
+    #[must_use]
+    pub fn what(&self, sender: &Address, payload: &PayloadInfo) -> String {
+        let sender = self.names.show_address(sender);
+        let with = |value: u64| match value {
+            0 => String::new(),
+            value => format!(" with {}", grouped(value.into())),
+        };
+        match payload {
+            PayloadInfo::Transfer { to, amount } => {
+                format!("{sender} sends {} to {}", grouped(amount.0.into()), self.id(to))
+            }
+            PayloadInfo::Call { contract, function, value, .. } => {
+                format!("{sender} calls {}.{function}{}", self.id(contract), with(value.0))
+            }
+            PayloadInfo::Deploy { contract, value, .. } => {
+                format!("{sender} deploys {}{}", self.id(contract), with(value.0))
+            }
+            PayloadInfo::Upload { code_bytes, .. } => {
+                format!("{sender} uploads a module of {} bytes", grouped((*code_bytes).into()))
+            }
         }
     }
 

@@ -50,9 +50,11 @@ pub(super) fn call(api: &dyn Api, call: NamedCall) -> Result<NamedAnswer, ApiErr
         return Ok(NamedAnswer { answer: api.query(request)?, transaction: None });
     }
     let most = api.params()?.limits.get("transaction_gas").and_then(serde_json::Value::as_u64);
+    let account = api.account(sender, At::Head)?;
     let transaction = Transaction {
         sender,
-        nonce: api.account(sender, At::Head)?.next_nonce,
+        // A dry run is on the head's state, where nothing that waits counts.
+        nonce: if call.send { account.next_nonce } else { account.nonce },
         gas_limit: most.unwrap_or(u64::from(u32::MAX)),
         gas_price: 0,
         payload: Payload::Call {

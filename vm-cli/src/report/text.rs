@@ -2,7 +2,6 @@
 
 use std::fmt::{self, Write as _};
 
-use vm_chain::api::types::PayloadInfo;
 use vm_chain::decode::Decoder;
 use vm_state::ReadError;
 
@@ -72,7 +71,8 @@ impl Writer<'_> {
         };
         let gas = grouped(receipt.gas_used.into());
         let fuel = grouped(resources.fuel.into());
-        let what = shorten(&self.what(run)?);
+        let sent = &run.transaction;
+        let what = shorten(&tree.what(&sent.sender, &self.decoder.payload(&sent.sender, &sent.payload)?));
         let costs = self.colours.quiet(&format!("gas {gas}{refund}, fuel {fuel}"));
         let _ = writeln!(out, "  {index}  {what}  {ending}  {costs}");
         if !run.note.is_empty() {
@@ -82,31 +82,6 @@ impl Writer<'_> {
             let _ = tree.write(out, &self.decoder.trace(trace, resources)?, "     ");
         }
         Ok(())
-    }
-
-    /// Who does what, in one line.
-    fn what(&self, run: &TransactionRun) -> Result<String, ReadError> {
-        let sent = &run.transaction;
-        let show = |id: &dyn fmt::Display| self.names.show(&id.to_string());
-        let sender = show(&sent.sender);
-        let with = |value: u64| match value {
-            0 => String::new(),
-            value => format!(" with {}", grouped(value.into())),
-        };
-        Ok(match self.decoder.payload(&sent.sender, &sent.payload)? {
-            PayloadInfo::Transfer { to, amount } => {
-                format!("{sender} sends {} to {}", grouped(amount.0.into()), show(&to))
-            }
-            PayloadInfo::Call { contract, function, value, .. } => {
-                format!("{sender} calls {}.{function}{}", show(&contract), with(value.0))
-            }
-            PayloadInfo::Deploy { contract, value, .. } => {
-                format!("{sender} deploys {}{}", show(&contract), with(value.0))
-            }
-            PayloadInfo::Upload { code_bytes, .. } => {
-                format!("{sender} uploads a module of {} bytes", grouped(code_bytes.into()))
-            }
-        })
     }
 
     fn totals(&self, out: &mut String, run: &Run) -> fmt::Result {
