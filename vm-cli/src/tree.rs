@@ -145,13 +145,19 @@ impl<'a> Tree<'a> {
         if frame.kind == "deploy" {
             text.push_str("deploy ");
         }
-        text.push_str(&self.id(&frame.contract));
+        let contract = self.id(&frame.contract);
+        match &frame.name {
+            Some(name) if contract.starts_with("0x") => {
+                // Writing to a String cannot fail.
+                let _ = write!(text, "{name}({contract})");
+            }
+            _ => text.push_str(&contract),
+        }
         if !frame.function.is_empty() {
             let args = match &frame.args {
                 Some(args) => listed(args, self.names),
                 None => frame.raw_args.to_string(),
             };
-            // Writing to a String cannot fail.
             let _ = write!(text, ".{}({args})", frame.function);
         }
         if frame.value.0 > 0 {
