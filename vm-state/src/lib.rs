@@ -37,11 +37,12 @@ pub use genesis::{Genesis, GenesisError};
 pub use journal::{Checkpoint, Footprint, Journal, RangeRead};
 pub use objects::StateReader;
 pub use proof::{
-    DecodeError, EventProof, ProofError, ProofRequest, ReceiptProof, prove, verify, verify_walk,
+    DecodeError, EventProof, ProofError, ProofRequest, ReceiptProof, TransactionProof, prove, verify,
+    verify_walk,
 };
 pub use snapshot::{CHUNK_BYTES_MAX, Chunk, ChunkError, chunk, verify_chunk};
 #[cfg(feature = "std")]
-pub use snapshot::{Progress, Snapshot, SnapshotError};
+pub use snapshot::{Progress, Snapshot, SnapshotError, SnapshotWriter};
 #[cfg(feature = "redb")]
 pub use store::{Check, ImportError, OpenError, RedbStore, StoreOptions};
 pub use store::{CommitError, MemoryStore, Retention, RollbackError, Store};

@@ -18,7 +18,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use vm_core::{Hash, Key};
 
-pub use self::index::{EventProof, ReceiptProof};
+pub use self::index::{EventProof, ReceiptProof, TransactionProof};
 pub use crate::trie::DecodeError;
 use crate::trie::{KeyShape, decode, descent_leaf, encode, restrict, search_start};
 use crate::{Footprint, ReadError, Trie, Value, View};

@@ -18,7 +18,7 @@ use alloc::vec::Vec;
 use vm_core::{Hash, Key};
 
 #[cfg(feature = "std")]
-pub use self::files::{Progress, Snapshot, SnapshotError};
+pub use self::files::{Progress, Snapshot, SnapshotError, SnapshotWriter};
 use crate::proof::decode_proof;
 use crate::trie::{KeyShape, encode, restrict};
 use crate::{ProofError, ReadError, Value, View};

@@ -20,8 +20,11 @@ use parity_scale_codec::{Decode, Encode};
 use proptest::collection::vec as vec_of;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use vm_core::{Address, ErrorCode, Event, Hash, Receipt, Status};
-use vm_state::{DecodeError, EventProof, ProofError, ReceiptProof};
+use vm_core::commitment::transactions_root;
+use vm_core::{
+    Address, Block, BlockContext, ErrorCode, Event, Hash, Mint, Payload, Receipt, Status, Transaction,
+};
+use vm_state::{DecodeError, EventProof, ProofError, ReceiptProof, TransactionProof};
 
 fn event() -> impl Strategy<Value = Event> {
     (any::<u8>(), "[a-z]{0,8}", vec_of(any::<u8>(), 0..40)).prop_map(|(contract, name, data)| Event {
@@ -337,4 +340,75 @@ fn r92_receipts_past_a_byte_of_index_are_proven() {
             );
         }
     }
+}
+
+/// A block with so many mints and transactions, and hashes that stand for these.
+fn carried(mints: u64, transactions: u8) -> (Block, Vec<Hash>) {
+    let transaction = |nonce: u64| Transaction {
+        sender: Address([1; 32]),
+        nonce,
+        gas_limit: 0,
+        gas_price: 0,
+        payload: Payload::Transfer { to: Address([2; 32]), amount: 3 },
+    };
+    let block = Block {
+        context: BlockContext { height: 1, time: 0, proposer: Address::ZERO },
+        mints: (0..mints).map(|amount| Mint { to: Address([9; 32]), amount }).collect(),
+        transactions: (0..u64::from(transactions)).map(transaction).collect(),
+    };
+    (block, (0..transactions).map(|byte| Hash([byte + 1; 32])).collect())
+}
+
+#[test]
+fn r92_every_transaction_of_a_block_is_shown_at_its_index_and_nowhere_else() {
+    for mints in 0..4 {
+        for count in 0..6 {
+            let (block, hashes) = carried(mints, count);
+            let root = transactions_root(&block, &hashes);
+            for (index, hash) in (0u32..).zip(&hashes) {
+                let proof = TransactionProof::new(&block.mints, &hashes, index).unwrap();
+                assert_eq!(proof.verify(&root, hash), Ok(()));
+                assert_eq!(proof.verify(&root, &Hash([99; 32])), Err(ProofError::OtherContent));
+                let elsewhere = TransactionProof { index: index + 1, ..proof.clone() };
+                assert_eq!(elsewhere.verify(&root, hash), Err(ProofError::Incomplete));
+                let other = Hash([7; 32]);
+                let mismatch = ProofError::RootMismatch { expected: other, found: root };
+                assert_eq!(proof.verify(&other, hash), Err(mismatch));
+            }
+            for past in [u32::from(count), u32::MAX] {
+                assert_eq!(TransactionProof::new(&block.mints, &hashes, past), None);
+            }
+        }
+    }
+}
+
+#[test]
+fn r92_no_changed_byte_shows_a_transaction() {
+    let (block, hashes) = carried(2, 5);
+    let root = transactions_root(&block, &hashes);
+    let bytes = TransactionProof::new(&block.mints, &hashes, 3).unwrap().encode();
+    let holds = |bytes: &[u8]| {
+        let read = vm_core::codec::decode_exact::<TransactionProof>(bytes, usize::MAX);
+        read.is_ok_and(|proof| proof.verify(&root, &hashes[3]).is_ok())
+    };
+    assert!(holds(&bytes));
+    for at in 0..bytes.len() {
+        for bit in 0..8 {
+            let mut changed = bytes.clone();
+            changed[at] ^= 1 << bit;
+            assert!(!holds(&changed), "byte {at} bit {bit}");
+        }
+        assert!(!holds(&bytes[..at]), "cut at {at}");
+    }
+}
+
+#[test]
+fn r92_a_mints_path_shows_no_transaction() {
+    let (block, hashes) = carried(1, 0);
+    let root = transactions_root(&block, &hashes);
+    let hash = vm_core::value_hash(&block.mints[0].encode());
+    let leaf = Part::Leaf(vec![0; 5], Shown::Hash(hash.0));
+    assert_eq!(Hash(leaf.root()), root);
+    let proof = TransactionProof { index: 0, path: leaf.write() };
+    assert_eq!(proof.verify(&root, &hash), Err(ProofError::Incomplete));
 }

@@ -24,8 +24,8 @@ use tempfile::TempDir;
 use vm_core::{Address, Hash, Header, Key, Params};
 use vm_state::{
     BlockCommit, Check, Chunk, ChunkError, Genesis, ImportError, MemoryStore, OpenError, Progress,
-    ProofError, RedbStore, Retention, Snapshot, SnapshotError, Store, StoreOptions, Value, View, chunk,
-    next_trie, verify_chunk,
+    ProofError, RedbStore, Retention, Snapshot, SnapshotError, SnapshotWriter, Store, StoreOptions, Value,
+    View, chunk, next_trie, verify_chunk,
 };
 
 /// All chunks of a state, each checked, with what they hold.
@@ -491,4 +491,61 @@ fn r85_an_export_that_was_cut_short_is_replaced() {
     let snapshot = Snapshot::open(&directory, &source.block()).unwrap();
     let mut store = MemoryStore::import(&snapshot, Retention::default(), |_| {}).unwrap();
     assert_same(&mut source, &mut store);
+}
+
+#[test]
+fn r85_chunks_from_a_peer_are_checked_and_written_as_an_export_writes_them() {
+    let mut source = Source::new();
+    source.export("exported");
+    let view = source.store.view().unwrap();
+    let mut writer = SnapshotWriter::create(source.path("received"), view.header().clone()).unwrap();
+    let mut count = 0;
+    while !writer.is_complete() {
+        let bytes = chunk(&*view, writer.after(), 500).unwrap().unwrap();
+        // A spoiled chunk, or another one, is refused by name and leaves the place open.
+        let mut wrong = vec![bytes.clone()];
+        *wrong[0].last_mut().unwrap() ^= 1;
+        if count > 0 {
+            wrong.push(chunk(&*view, None, 500).unwrap().unwrap());
+        }
+        for wrong in wrong {
+            let refused = writer.push(&wrong);
+            assert!(matches!(refused, Err(SnapshotError::Wrong { index, .. }) if index == count));
+        }
+        writer.push(&bytes).unwrap();
+        count += 1;
+    }
+    assert!(count > 3);
+    let more = writer.push(&[]);
+    assert!(matches!(more, Err(SnapshotError::End { found, .. }) if found == count + 1));
+    let received = writer.finish().unwrap();
+    assert_eq!(received.header(), view.header());
+    let names = fs::read_dir(source.path("exported")).unwrap().map(|entry| entry.unwrap().file_name());
+    let names: Vec<_> = names.collect();
+    assert_eq!(names.len(), count as usize + 1);
+    for name in names {
+        let read = |folder: &str| fs::read(source.path(folder).join(&name)).unwrap();
+        assert_eq!(read("received"), read("exported"), "{}", name.display());
+    }
+    drop(view);
+    let snapshot = Snapshot::open(source.path("received"), &source.block()).unwrap();
+    let mut store = MemoryStore::import(&snapshot, Retention::default(), |_| {}).unwrap();
+    assert_same(&mut source, &mut store);
+}
+
+#[test]
+fn r85_an_unfinished_writer_leaves_no_snapshot_and_a_finished_one_is_not_overwritten() {
+    let source = Source::new();
+    let view = source.store.view().unwrap();
+    let create = || SnapshotWriter::create(source.path("received"), view.header().clone());
+    let mut writer = create().unwrap();
+    writer.push(&chunk(&*view, None, 500).unwrap().unwrap()).unwrap();
+    assert!(matches!(writer.finish(), Err(SnapshotError::End { found: 1, .. })));
+    let opened = Snapshot::open(source.path("received"), &source.block());
+    assert!(matches!(opened, Err(SnapshotError::NoManifest { .. })));
+    source.export("received");
+    assert!(matches!(create(), Err(SnapshotError::Exists { .. })));
+    fs::write(source.path("file"), b"").unwrap();
+    let below = SnapshotWriter::create(source.path("file").join("x"), view.header().clone());
+    assert!(matches!(below, Err(SnapshotError::Failure { .. })));
 }

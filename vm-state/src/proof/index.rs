@@ -1,13 +1,23 @@
-//! Proofs over sequences: one receipt of a block, one event of a receipt (R92).
+//! Proofs over sequences: one transaction or receipt of a block, one event of a receipt (R92).
 
 use alloc::vec::Vec;
 use parity_scale_codec::{Decode, Encode};
-use vm_core::commitment::index_key;
-use vm_core::{Event, Hash, Key, Receipt, ReceiptBody};
+use vm_core::commitment::{index_key, mint_key, transaction_key};
+use vm_core::{Event, Hash, Key, Mint, Receipt, ReceiptBody, value_hash};
 
 use super::{ProofError, decode_proof};
 use crate::trie::{KeyShape, encode, restrict};
-use crate::{ReadError, Trie, TrieBuilder};
+use crate::{Trie, TrieBuilder};
+
+/// Shows that a transaction stands at an index, to somebody who knows the block's transactions root and the
+/// transaction's hash. A receipt does not name its transaction: this does.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct TransactionProof {
+    /// The transaction's index in the block.
+    pub index: u32,
+    /// The part of the trie over mints and transactions that shows it.
+    pub path: Vec<u8>,
+}
 
 /// Shows a receipt, without its events, to somebody who knows the block's receipts root.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -33,6 +43,38 @@ pub struct EventProof {
     pub path: Vec<u8>,
 }
 
+impl TransactionProof {
+    /// The proof of the transaction at `index` of a block with these mints, and transactions with these hashes; `None`
+    /// past their end.
+    #[must_use]
+    pub fn new(mints: &[Mint], transactions: &[Hash], index: u32) -> Option<Self> {
+        let mints = mints
+            .iter()
+            .zip(0u64..)
+            .map(|(mint, index)| Some((Key::prefix(&mint_key(index))?, value_hash(&mint.encode()))));
+        let transactions = transactions
+            .iter()
+            .zip(0u64..)
+            .map(|(hash, index)| Some((Key::prefix(&transaction_key(index))?, *hash)));
+        let path = path_to(mints.chain(transactions), &Self::key(index)?)?;
+        Some(Self { index, path })
+    }
+
+    fn key(index: u32) -> Option<Key> {
+        Key::prefix(&transaction_key(u64::from(index)))
+    }
+
+    /// Checks, against the transactions root of a header that is trusted, that the transaction `hash` is at the index.
+    ///
+    /// # Errors
+    ///
+    /// [`ProofError`].
+    pub fn verify(&self, transactions_root: &Hash, hash: &Hash) -> Result<(), ProofError> {
+        let key = Self::key(self.index).ok_or(ProofError::Incomplete)?;
+        check(transactions_root, KeyShape::Bytes(5), &key, hash, &self.path)
+    }
+}
+
 impl ReceiptProof {
     /// The proof of the receipt at `index` of a block with these; `None` past their end.
     #[must_use]
@@ -48,7 +90,7 @@ impl ReceiptProof {
     ///
     /// [`ProofError`].
     pub fn verify(&self, receipts_root: &Hash) -> Result<&ReceiptBody, ProofError> {
-        check(receipts_root, self.index, &self.body.hash(), &self.path)?;
+        check_index(receipts_root, self.index, &self.body.hash(), &self.path)?;
         Ok(&self.body)
     }
 }
@@ -71,7 +113,7 @@ impl EventProof {
     /// [`ProofError`].
     pub fn verify(&self, receipts_root: &Hash) -> Result<&Event, ProofError> {
         let body = self.receipt.verify(receipts_root)?;
-        check(&body.events_root, self.index, &self.event.hash(), &self.path)?;
+        check_index(&body.events_root, self.index, &self.event.hash(), &self.path)?;
         Ok(&self.event)
     }
 }
@@ -82,28 +124,35 @@ fn key(index: u32) -> Option<Key> {
 
 /// The part of the trie over `hashes` that shows the one at `index`.
 fn path(hashes: impl Iterator<Item = Hash>, index: u32) -> Option<Vec<u8>> {
-    let shown = || -> Option<Result<Vec<u8>, ReadError>> {
-        let mut builder = TrieBuilder::new();
-        for (hash, index) in hashes.zip(0u32..) {
-            builder.push_hashed(&key(index)?, hash).ok()?;
-        }
-        let trie: Trie = builder.finish();
-        Some(restrict(&trie, None, &[(key(index)?, false)]).and_then(|part| encode(&part)))
-    };
-    shown()?.ok()
+    path_to(hashes.zip(0u32..).map(|(hash, index)| Some((key(index)?, hash))), &key(index)?)
 }
 
-/// Checks that `path` shows `hash` at `index` under `root`, and nothing else.
-fn check(root: &Hash, index: u32, hash: &Hash, path: &[u8]) -> Result<(), ProofError> {
-    let trie = decode_proof(root, KeyShape::Bytes(4), path)?;
-    let key = key(index).ok_or(ProofError::Incomplete)?;
+/// The part of the trie over ascending keys and their hashes that shows `key`; `None` if it is not there.
+fn path_to(hashes: impl Iterator<Item = Option<(Key, Hash)>>, key: &Key) -> Option<Vec<u8>> {
+    let mut builder = TrieBuilder::new();
+    for entry in hashes {
+        let (key, hash) = entry?;
+        builder.push_hashed(&key, hash).ok()?;
+    }
+    let trie: Trie = builder.finish();
+    trie.value_hash(key).ok()??;
+    restrict(&trie, None, &[(*key, false)]).and_then(|part| encode(&part)).ok()
+}
+
+fn check_index(root: &Hash, index: u32, hash: &Hash, path: &[u8]) -> Result<(), ProofError> {
+    check(root, KeyShape::Bytes(4), &key(index).ok_or(ProofError::Incomplete)?, hash, path)
+}
+
+/// Checks that `path` shows `hash` under `key` in the trie with `root`, and nothing else.
+fn check(root: &Hash, shape: KeyShape, key: &Key, hash: &Hash, path: &[u8]) -> Result<(), ProofError> {
+    let trie = decode_proof(root, shape, path)?;
     match trie.shown().as_slice() {
-        [(shown, false)] if *shown == key => {}
+        [(shown, false)] if shown == key => {}
         [] => return Err(ProofError::Incomplete),
-        shown if shown.iter().any(|(shown, _)| *shown == key) => return Err(ProofError::Superfluous),
+        shown if shown.iter().any(|(shown, _)| shown == key) => return Err(ProofError::Superfluous),
         _ => return Err(ProofError::Incomplete),
     }
-    if trie.value_hash(&key) != Ok(Some(*hash)) {
+    if trie.value_hash(key) != Ok(Some(*hash)) {
         return Err(ProofError::OtherContent);
     }
     Ok(())

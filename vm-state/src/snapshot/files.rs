@@ -176,49 +176,20 @@ impl Snapshot {
         chunk_bytes: u32,
         mut progress: impl FnMut(Progress),
     ) -> Result<Self, SnapshotError> {
-        let directory = directory.as_ref();
-        let at = directory.display().to_string();
+        let mut writer = SnapshotWriter::create(directory, view.header().clone())?;
+        let at = writer.at.clone();
         let failed = |failure| SnapshotError::Failure { at: at.clone(), failure };
-        let write_failed = |error: io::Error| failed(io_failure("write a snapshot", &error));
-        fs::create_dir_all(directory).map_err(write_failed)?;
-        if directory.join(MANIFEST).exists() {
-            return Err(SnapshotError::Exists { at });
-        }
-        let mut chunks: Vec<(ChunkEntry, Key)> = Vec::new();
-        loop {
-            let after = chunks.last().map(|(_, last)| last);
-            let made = chunk(view, after, chunk_bytes).map_err(|error| failed(read_failure(error)))?;
+        while !writer.is_complete() {
+            let made =
+                chunk(view, writer.after(), chunk_bytes).map_err(|error| failed(read_failure(error)))?;
             let Some(bytes) = made else { break };
-            let shown = verify_chunk(&view.trie().root(), after, &bytes);
-            let shown = shown.map_err(|_| failed(NodeFailure::Invariant("a chunk that was made is good")))?;
-            let too_long = || failed(NodeFailure::Invariant("a chunk that was made can be read"));
-            let len = u32::try_from(bytes.len()).ok().filter(|len| *len <= FILE_BYTES_MAX);
-            let index = count(&chunks);
-            write_file(&directory.join(chunk_name(index)), &bytes).map_err(write_failed)?;
-            let last = shown.entries.last().map_or(Key::EMPTY, |(key, _)| *key);
-            let entry = ChunkEntry {
-                bytes: len.ok_or_else(too_long)?,
-                hash: file_hash(&bytes),
-                last: last.as_bytes().to_vec(),
-            };
-            chunks.push((entry, last));
-            progress(Progress { done: count(&chunks), of: None });
-            if shown.is_last {
-                break;
-            }
+            writer.push(&bytes).map_err(|error| {
+                let broken = NodeFailure::Invariant("a chunk that was made is good");
+                if matches!(error, SnapshotError::Wrong { .. }) { failed(broken) } else { error }
+            })?;
+            progress(Progress { done: count(&writer.chunks), of: None });
         }
-        let manifest = Manifest {
-            format: FORMAT_VERSION,
-            header: view.header().clone(),
-            chunks: chunks.iter().map(|(entry, _)| entry.clone()).collect(),
-        };
-        let bytes = manifest.encode();
-        let part = directory.join("manifest.part");
-        write_file(&part, &bytes).map_err(write_failed)?;
-        fs::rename(&part, directory.join(MANIFEST)).map_err(write_failed)?;
-        sync_directory(directory).map_err(write_failed)?;
-        let id = file_hash(&bytes);
-        Ok(Self { directory: directory.to_path_buf(), header: manifest.header, chunks, id })
+        writer.finish()
     }
 
     /// Opens the snapshot in `directory` of the trusted block with the hash `block`.
@@ -337,6 +308,106 @@ impl Snapshot {
         let at = self.directory.display().to_string();
         SnapshotError::Failure { at, failure: NodeFailure::Invariant(invariant) }
     }
+}
+
+/// Writes a snapshot chunk by chunk, whoever made them: what a peer sends is checked before it is written.
+///
+/// The directory is a snapshot once [`Self::finish`] has returned; what is left before that is replaced by the next
+/// writer.
+#[derive(Debug)]
+pub struct SnapshotWriter {
+    directory: PathBuf,
+    at: String,
+    header: Header,
+    chunks: Vec<(ChunkEntry, Key)>,
+    complete: bool,
+}
+
+impl SnapshotWriter {
+    /// Begins the snapshot of the state after the block with the trusted `header` in `directory`.
+    ///
+    /// # Errors
+    ///
+    /// [`SnapshotError::Exists`] or [`SnapshotError::Failure`].
+    pub fn create(directory: impl AsRef<Path>, header: Header) -> Result<Self, SnapshotError> {
+        let directory = directory.as_ref().to_path_buf();
+        let at = directory.display().to_string();
+        if directory.join(MANIFEST).exists() {
+            return Err(SnapshotError::Exists { at });
+        }
+        fs::create_dir_all(&directory).map_err(|error| write_failed(&at, &error))?;
+        Ok(Self { directory, at, header, chunks: Vec::new(), complete: false })
+    }
+
+    /// The entry after which the next chunk begins; none for the first chunk.
+    #[must_use]
+    pub fn after(&self) -> Option<&Key> {
+        self.chunks.last().map(|(_, last)| last)
+    }
+
+    /// Whether the state's last chunk was written.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// Checks that `bytes` are the next chunk, and writes them.
+    ///
+    /// # Errors
+    ///
+    /// [`SnapshotError::Wrong`] for another chunk, after which the same place waits for the right one,
+    /// [`SnapshotError::End`] behind the last, or [`SnapshotError::Failure`].
+    pub fn push(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
+        let index = count(&self.chunks);
+        if self.complete {
+            return Err(SnapshotError::End { at: self.at.clone(), found: index.saturating_add(1) });
+        }
+        let path = self.directory.join(chunk_name(index));
+        let wrong = |cause| SnapshotError::Wrong { at: path.display().to_string(), index, cause };
+        let shown = verify_chunk(&self.header.state_root, self.after(), bytes).map_err(wrong)?;
+        let len = u32::try_from(bytes.len()).ok().filter(|len| *len <= FILE_BYTES_MAX);
+        let too_long = || {
+            let failure = NodeFailure::Invariant("a chunk can be read again");
+            SnapshotError::Failure { at: self.at.clone(), failure }
+        };
+        let len = len.ok_or_else(too_long)?;
+        write_file(&path, bytes).map_err(|error| write_failed(&self.at, &error))?;
+        let last = shown.entries.last().map_or(Key::EMPTY, |(key, _)| *key);
+        let entry = ChunkEntry { bytes: len, hash: file_hash(bytes), last: last.as_bytes().to_vec() };
+        self.chunks.push((entry, last));
+        self.complete = shown.is_last;
+        Ok(())
+    }
+
+    /// Writes the manifest, durably.
+    ///
+    /// # Errors
+    ///
+    /// [`SnapshotError::End`] before the last chunk, or [`SnapshotError::Failure`].
+    pub fn finish(self) -> Result<Snapshot, SnapshotError> {
+        if !self.complete {
+            return Err(SnapshotError::End { at: self.at, found: count(&self.chunks) });
+        }
+        let manifest = Manifest {
+            format: FORMAT_VERSION,
+            header: self.header,
+            chunks: self.chunks.iter().map(|(entry, _)| entry.clone()).collect(),
+        };
+        let bytes = manifest.encode();
+        let write = || -> io::Result<()> {
+            let part = self.directory.join("manifest.part");
+            write_file(&part, &bytes)?;
+            fs::rename(&part, self.directory.join(MANIFEST))?;
+            sync_directory(&self.directory)
+        };
+        write().map_err(|error| write_failed(&self.at, &error))?;
+        let id = file_hash(&bytes);
+        Ok(Snapshot { directory: self.directory, header: manifest.header, chunks: self.chunks, id })
+    }
+}
+
+fn write_failed(at: &str, error: &io::Error) -> SnapshotError {
+    SnapshotError::Failure { at: at.to_string(), failure: io_failure("write a snapshot", error) }
 }
 
 fn count(chunks: &[(ChunkEntry, Key)]) -> u32 {
