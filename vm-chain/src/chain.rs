@@ -90,6 +90,13 @@ impl Spec {
     }
 }
 
+/// Names the chain whose spec has these bytes, for what people keep of it on their side. No rule knows it.
+#[must_use]
+pub fn identity(spec: &[u8]) -> Hash {
+    let context = "vm-chain 2026 identity of a chain by its spec";
+    Hash(*blake3::Hasher::new_derive_key(context).update(spec).finalize().as_bytes())
+}
+
 /// Why bytes are no [`Spec`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SpecError {

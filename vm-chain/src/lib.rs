@@ -18,9 +18,11 @@ pub mod decode;
 pub mod explorer;
 mod log;
 pub mod names;
+pub mod proof;
 pub mod rpc;
 pub mod sequencer;
 pub mod signed;
+pub mod snapshot;
 pub mod value;
 
 pub use account::{PublicKey, SecretKey};

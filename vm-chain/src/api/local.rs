@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use parity_scale_codec::Encode as _;
 use vm_core::{Address, Block, Hash, Header, Key, KeySpace, ObjectId, Receipt, Transaction};
 use vm_host::{Executed, Options, Query, TraceLevel};
-use vm_state::{EventProof, ProofRequest, ReceiptProof, StateReader, View, chunk, prove, verify_chunk};
+use vm_state::{
+    EventProof, ProofRequest, ReceiptProof, StateReader, TransactionProof, View, chunk, prove, verify_chunk,
+};
 
 use super::trace::TraceInfo;
 use super::types::{
@@ -562,11 +564,13 @@ impl Api for Local {
             Claim::Receipt { transaction } => {
                 let (header, index, receipts) = block_of(&chain, &transaction.0)?;
                 let proof = ReceiptProof::new(&receipts, index).ok_or_else(lost)?;
+                let transaction_path = Some(place(&chain, header.height, index)?.into());
                 Ok(Proof {
                     claim,
                     header: (&header).into(),
                     value: Some(proof.body.encode().into()),
                     index: Some(index),
+                    transaction_path,
                     receipt: None,
                     receipt_path: None,
                     proof: proof.path.into(),
@@ -579,11 +583,13 @@ impl Api for Local {
                     which: format!("{event} of {transaction}"),
                     height: header.height,
                 })?;
+                let transaction_path = Some(place(&chain, header.height, index)?.into());
                 Ok(Proof {
                     claim,
                     header: (&header).into(),
                     value: Some(proof.event.encode().into()),
                     index: Some(index),
+                    transaction_path,
                     receipt: Some(proof.receipt.body.encode().into()),
                     receipt_path: Some(proof.receipt.path.into()),
                     proof: proof.path.into(),
@@ -599,6 +605,7 @@ impl Api for Local {
                     header: view.header().into(),
                     value: view.get(&key)?.map(|value| value.to_vec().into()),
                     index: None,
+                    transaction_path: None,
                     receipt: None,
                     receipt_path: None,
                     proof: prove(view.as_ref(), &request)?.into(),
@@ -657,6 +664,13 @@ fn block_of(chain: &Chain, hash: &Hash) -> Result<(Header, u32, Vec<Receipt>), A
     let Position { height, index } = found(chain, hash)?.position;
     let receipts = chain.receipts(height)?.ok_or_else(|| not_kept(chain, "the block", height))?;
     Ok((header_at(chain, height)?, index, receipts))
+}
+
+/// The path that shows which transaction stands at `index` of the block at `height`.
+fn place(chain: &Chain, height: u64, index: u32) -> Result<Vec<u8>, ApiError> {
+    let body = chain.body(height)?.ok_or_else(|| not_kept(chain, "the block", height))?;
+    let hashes: Vec<Hash> = body.transactions.iter().map(|signed| chain.hash(signed)).collect();
+    Ok(TransactionProof::new(&body.mints, &hashes, index).ok_or_else(lost)?.path)
 }
 
 fn lost() -> ApiError {

@@ -641,6 +641,10 @@ pub struct Proof {
     pub value: Option<HexBytes>,
     /// The index of the transaction in the block; for receipts and events.
     pub index: Option<u32>,
+    /// The path to the transactions root, which shows that the transaction is the one at the index; for receipts and
+    /// events.
+    #[serde(default)]
+    pub transaction_path: Option<HexBytes>,
     /// The body of the event's receipt, in SCALE; for events.
     pub receipt: Option<HexBytes>,
     /// The path to the receipts root; for events.
