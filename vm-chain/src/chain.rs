@@ -187,6 +187,14 @@ pub enum ChainError {
     Failure(#[from] NodeFailure),
 }
 
+impl ChainError {
+    /// Whether another process has the chain open.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        matches!(self, Self::Log { cause: LogError::InUse, .. } | Self::Open(OpenError::InUse { .. }))
+    }
+}
+
 /// A chain on this machine.
 #[derive(Debug)]
 pub struct Chain {

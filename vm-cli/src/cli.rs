@@ -22,7 +22,7 @@ use vm_host::TraceLevel;
 
 use crate::colours::Colours;
 use crate::report::{json, text};
-use crate::run::{genesis, run};
+use crate::run::{genesis, run_on, spec};
 use crate::scenario::Scenario;
 use crate::store::Place;
 use failure::{complain, fail};
@@ -77,7 +77,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs scenarios, each on a new store, and shows what every transaction did.
+    /// Runs scenarios, each on a new chain, and shows what every transaction did.
     #[command(after_help = RUN_EXIT_CODES)]
     Run(RunArgs),
     /// Makes a contract's crate from a template.
@@ -114,10 +114,10 @@ struct RunArgs {
     /// Scenario files (vm-cli/SCENARIOS.md).
     #[arg(required = true, value_name = "SCENARIO")]
     scenarios: Vec<PathBuf>,
-    /// Keep the state in a new redb file here (default: a temporary one).
+    /// Keep the chain in a new folder here, for the commands that take --chain (default: a temporary one).
     #[arg(long, value_name = "PATH", conflicts_with = "memory")]
     store: Option<PathBuf>,
-    /// Keep the state in memory.
+    /// Keep the chain in memory.
     #[arg(long)]
     memory: bool,
     /// Take modules of the same file names from this folder instead of where the scenarios say.
@@ -191,7 +191,7 @@ impl RunArgs {
         if self.store.is_some() && self.scenarios.len() > 1 {
             let problem = miette::miette!(
                 help = "run them one by one, each with its own --store",
-                "--store takes one scenario: each begins with a store of its own"
+                "--store takes one scenario: each begins with a chain of its own"
             );
             return self.refuse(out, err, vec![problem]);
         }
@@ -254,12 +254,12 @@ impl RunArgs {
     }
 
     fn one(&self, scenario: &Scenario, place: &Place) -> Result<(bool, Output), (Exit, Report)> {
-        let genesis = genesis(scenario).map_err(|error| (Exit::BadInput, Report::msg(error)))?;
-        let mut opened = place.open(&genesis).map_err(|error| {
+        genesis(scenario).map_err(|error| (Exit::BadInput, Report::msg(error)))?;
+        let mut opened = place.open(spec(scenario)).map_err(|error| {
             let exit = if error.is_node_failure() { Exit::NodeFailure } else { Exit::BadInput };
             (exit, error.into())
         })?;
-        let run = run(scenario, opened.store(), self.trace.into())
+        let run = run_on(scenario, opened.ledger(), self.trace.into())
             .map_err(|error| (Exit::NodeFailure, Report::msg(error)))?;
         let failed = |error: vm_state::ReadError| (Exit::NodeFailure, Report::msg(error));
         let output = if self.json {

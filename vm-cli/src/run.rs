@@ -5,11 +5,14 @@
 //! gives does not depend on what follows.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use parity_scale_codec::Decode;
+use vm_chain::chain::{Body, Spec};
+use vm_chain::{Chain, ChainError, Signed};
 use vm_core::{Address, Block, BlockContext, CodeSource, Hash, Header, ObjectId, Payload, Transaction};
 use vm_host::{BlockError, BlockOutcome, Executed, Options, TraceLevel, Vm};
-use vm_state::{CommitError, Genesis, GenesisError, NodeFailure, ReadError, Store};
+use vm_state::{CommitError, Genesis, GenesisError, NodeFailure, ReadError, Store, View};
 
 use crate::expect::{Checker, Failure};
 use crate::names::Names;
@@ -30,6 +33,68 @@ pub enum RunError {
     /// A block could not be committed.
     #[error("the node failed to commit a block: {0}")]
     Commit(#[from] CommitError),
+    /// The chain in a folder could not go on.
+    #[error("the node failed: {0}")]
+    Chain(#[from] ChainError),
+}
+
+/// What a scenario's blocks are committed to.
+pub trait Ledger {
+    /// The last block's header.
+    fn header(&self) -> &Header;
+    /// The state after the last block.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`].
+    fn view(&self) -> Result<Arc<dyn View>, RunError>;
+    /// Makes `block`, executed to `outcome` on the last block's state, the last one.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`].
+    fn commit(&mut self, block: &Block, outcome: &BlockOutcome) -> Result<(), RunError>;
+}
+
+/// A state alone: blocks are forgotten once they are executed.
+struct StateOnly<'s>(&'s mut dyn Store);
+
+impl Ledger for StateOnly<'_> {
+    fn header(&self) -> &Header {
+        self.0.header()
+    }
+
+    fn view(&self) -> Result<Arc<dyn View>, RunError> {
+        Ok(self.0.view()?)
+    }
+
+    fn commit(&mut self, _: &Block, outcome: &BlockOutcome) -> Result<(), RunError> {
+        Ok(self.0.commit(&outcome.commit)?)
+    }
+}
+
+/// A chain keeps the blocks as well. Nobody signed a scenario's transactions.
+impl Ledger for Chain {
+    fn header(&self) -> &Header {
+        self.head()
+    }
+
+    fn view(&self) -> Result<Arc<dyn View>, RunError> {
+        Ok(Chain::view(self)?)
+    }
+
+    fn commit(&mut self, block: &Block, outcome: &BlockOutcome) -> Result<(), RunError> {
+        let unsigned = |transaction: &Transaction| Signed {
+            transaction: transaction.clone(),
+            authorization: Vec::new(),
+        };
+        let body = Body {
+            context: block.context.clone(),
+            mints: block.mints.clone(),
+            transactions: block.transactions.iter().map(unsigned).collect(),
+        };
+        Ok(Chain::commit(self, &body, outcome)?)
+    }
 }
 
 /// What a scenario came to.
@@ -122,12 +187,38 @@ pub fn genesis(scenario: &Scenario) -> Result<Genesis, RunError> {
     Ok(Genesis::new(&scenario.params, scenario.time, &scenario.accounts)?)
 }
 
+/// What a chain of the scenario begins with: its genesis, and the names that it uses.
+#[must_use]
+pub fn spec(scenario: &Scenario) -> Spec {
+    let account = |(address, _): &(Address, u64)| {
+        let name = scenario.names.show_address(address).strip_prefix('@').map(str::to_owned)?;
+        Some((name, *address))
+    };
+    let accounts = scenario.accounts.iter().filter_map(account);
+    let contracts = scenario.contracts.iter().map(|(address, instance)| (instance.name.clone(), *address));
+    Spec {
+        params: scenario.params.clone(),
+        time: scenario.time,
+        accounts: scenario.accounts.clone(),
+        names: accounts.chain(contracts).collect(),
+    }
+}
+
 /// Runs `scenario` on `store`, which holds its genesis.
 ///
 /// # Errors
 ///
 /// [`RunError`] if the node fails. What a scenario expects and does not get is in [`Run::failures`].
 pub fn run(scenario: &Scenario, store: &mut dyn Store, trace: TraceLevel) -> Result<Run, RunError> {
+    run_on(scenario, &mut StateOnly(store), trace)
+}
+
+/// As [`run`], on whatever keeps blocks.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn run_on(scenario: &Scenario, store: &mut dyn Ledger, trace: TraceLevel) -> Result<Run, RunError> {
     let mut runner = Runner {
         scenario,
         vm: Vm::new(scenario.params.clone()),
@@ -169,7 +260,7 @@ struct Runner<'s> {
 impl Runner<'_> {
     fn execute(
         &self,
-        store: &dyn Store,
+        store: &dyn Ledger,
         context: &BlockContext,
         plan: &BlockPlan,
         transactions: &[Transaction],
@@ -189,7 +280,7 @@ impl Runner<'_> {
     }
 
     /// Runs one block; the second value is false where nothing after it makes sense.
-    fn block(&mut self, plan: &BlockPlan, store: &mut dyn Store) -> Result<(BlockRun, bool), RunError> {
+    fn block(&mut self, plan: &BlockPlan, store: &mut dyn Ledger) -> Result<(BlockRun, bool), RunError> {
         let context = BlockContext {
             height: store.header().height.saturating_add(1),
             time: plan.time,
@@ -225,7 +316,7 @@ impl Runner<'_> {
             witness: outcome.witness(parent.as_ref())?,
         });
         drop(parent);
-        store.commit(&outcome.commit)?;
+        store.commit(&block.block, &outcome)?;
         self.nonces = nonces;
         block.header = Some(outcome.commit.header.clone());
         self.save(plan, &outcome, true);
@@ -242,7 +333,7 @@ impl Runner<'_> {
     fn build(
         &mut self,
         plan: &BlockPlan,
-        store: &dyn Store,
+        store: &dyn Ledger,
         context: &BlockContext,
     ) -> Result<(Vec<Transaction>, BTreeMap<Address, u64>), RunError> {
         let mut nonces = self.nonces.clone();

@@ -1,4 +1,4 @@
-//! Opens the store that a scenario runs on. A scenario begins at genesis, so its store is always a new one.
+//! Makes the chain that a scenario runs on. A scenario begins at genesis, so its chain is always a new one.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -6,29 +6,32 @@ use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
 use tempfile::TempDir;
-use vm_state::{Genesis, MemoryStore, RedbStore, Store};
+use vm_chain::Chain;
+use vm_chain::chain::{BLOCKS_FILE, ChainOptions, Spec};
 
-/// Where a scenario's state is kept.
+use crate::run::Ledger;
+
+/// Where a scenario's chain is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
     /// In memory.
     Memory,
-    /// In a redb file that is removed afterwards.
+    /// In a folder that is removed afterwards.
     Temporary,
-    /// In a redb file that stays.
+    /// In a chain's folder that stays, for the other commands.
     Path(PathBuf),
 }
 
-/// Why there is no store.
+/// Why there is no chain.
 #[derive(Debug, Diagnostic, thiserror::Error)]
 pub enum PlaceError {
-    /// A store is there already.
-    #[error("{} is a store already, and a scenario begins with an empty one", .0.display())]
-    #[diagnostic(help("give a path where there is no file yet, or move this one away first"))]
+    /// A chain is there already.
+    #[error("{} is a chain already, and a scenario begins with a new one", .0.display())]
+    #[diagnostic(help("give a path where nothing is yet, or move this one away first"))]
     StoreExists(PathBuf),
     /// Something else is there.
-    #[error("{} exists and is not a store; it was left as it is", .0.display())]
-    #[diagnostic(help("give a path where there is no file yet"))]
+    #[error("{} exists and is no chain; it was left as it is", .0.display())]
+    #[diagnostic(help("give a path where nothing is yet"))]
     OtherFile(PathBuf),
     /// The folder is missing.
     #[error("there is no folder {}", .0.display())]
@@ -42,12 +45,12 @@ pub enum PlaceError {
         /// What the system says.
         cause: std::io::Error,
     },
-    /// The store cannot be made.
-    #[error("the node failed: cannot make a store at {}: {cause}", path.display())]
+    /// The chain cannot be made.
+    #[error("the node failed: cannot make a chain at {}: {cause}", path.display())]
     Node {
         /// The path.
         path: PathBuf,
-        /// What the store says.
+        /// What it says.
         cause: String,
     },
 }
@@ -60,17 +63,17 @@ impl PlaceError {
     }
 }
 
-/// An open store, and the folder that goes with it.
+/// A new chain, and the folder that goes with it.
 #[derive(Debug)]
 pub struct Opened {
-    store: Box<dyn Store>,
+    chain: Chain,
     _folder: Option<TempDir>,
 }
 
 impl Opened {
-    /// The store.
-    pub fn store(&mut self) -> &mut dyn Store {
-        self.store.as_mut()
+    /// The chain.
+    pub fn ledger(&mut self) -> &mut dyn Ledger {
+        &mut self.chain
     }
 }
 
@@ -78,7 +81,7 @@ impl Opened {
 const REDB_MAGIC: &[u8] = b"redb\x1A\x0A\xA9\x0D\x0A";
 
 impl Place {
-    /// Whether a store can be made here. Changes nothing.
+    /// Whether a chain can be made here. Changes nothing.
     ///
     /// # Errors
     ///
@@ -87,8 +90,8 @@ impl Place {
         let Self::Path(path) = self else { return Ok(()) };
         let look = |cause| PlaceError::Look { path: path.clone(), cause };
         if path.try_exists().map_err(look)? || path.is_symlink() {
-            let is_store = path.is_file() && begins_with(path, REDB_MAGIC).map_err(look)?;
-            return Err(if is_store {
+            let is_file = path.is_file() && begins_with(path, REDB_MAGIC).map_err(look)?;
+            return Err(if is_file || path.join(BLOCKS_FILE).is_file() {
                 PlaceError::StoreExists(path.clone())
             } else {
                 PlaceError::OtherFile(path.clone())
@@ -102,29 +105,32 @@ impl Place {
         }
     }
 
-    /// Makes a store that holds `genesis`.
+    /// Makes a chain that begins with `spec`.
     ///
     /// # Errors
     ///
-    /// [`PlaceError`] if something is there already, or the store cannot be made.
-    pub fn open(&self, genesis: &Genesis) -> Result<Opened, PlaceError> {
+    /// [`PlaceError`] if something is there already, or the chain cannot be made.
+    pub fn open(&self, spec: Spec) -> Result<Opened, PlaceError> {
         self.check()?;
-        let redb = |path: &Path| -> Result<Box<dyn Store>, PlaceError> {
-            match RedbStore::create(path, genesis) {
-                Ok(store) => Ok(Box::new(store)),
-                Err(error) => Err(PlaceError::Node { path: path.to_owned(), cause: error.to_string() }),
+        let create = |place: &vm_chain::Place, folder: Option<TempDir>| {
+            let path = match place {
+                vm_chain::Place::Memory => PathBuf::from("memory"),
+                vm_chain::Place::Folder(path) => path.clone(),
+            };
+            match Chain::create(place, spec, ChainOptions::default()) {
+                Ok(chain) => Ok(Opened { chain, _folder: folder }),
+                Err(error) => Err(PlaceError::Node { path, cause: error.to_string() }),
             }
         };
-        Ok(match self {
-            Self::Memory => Opened { store: Box::new(MemoryStore::new(genesis)), _folder: None },
-            Self::Path(path) => Opened { store: redb(path)?, _folder: None },
+        match self {
+            Self::Memory => create(&vm_chain::Place::Memory, None),
+            Self::Path(path) => create(&vm_chain::Place::Folder(path.clone()), None),
             Self::Temporary => {
                 let folder = tempfile::tempdir()
                     .map_err(|cause| PlaceError::Look { path: std::env::temp_dir(), cause })?;
-                let store = redb(&folder.path().join("state.redb"))?;
-                Opened { store, _folder: Some(folder) }
+                create(&vm_chain::Place::Folder(folder.path().join("chain")), Some(folder))
             }
-        })
+        }
     }
 }
 

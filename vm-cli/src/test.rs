@@ -23,7 +23,7 @@ use vm_host::TraceLevel;
 
 use crate::build::BuildError;
 use crate::cli::Exit;
-use crate::run::{RunError, genesis, run};
+use crate::run::{RunError, genesis, run_on, spec};
 use crate::scenario::{Scenario, ScenarioError};
 use crate::store::{Place, PlaceError};
 use gas::GasError;
@@ -216,8 +216,9 @@ pub fn scenarios(folder: &Path) -> Result<Vec<PathBuf>, TestError> {
 /// [`TestError::Scenario`], [`TestError::Place`] or [`TestError::Run`].
 pub fn play(path: &Path) -> Result<bool, TestError> {
     let scenario = Scenario::load_with(path, None)?;
-    let mut opened = Place::Memory.open(&genesis(&scenario)?)?;
-    Ok(run(&scenario, opened.store(), TraceLevel::Off)?.passed())
+    genesis(&scenario)?;
+    let mut opened = Place::Memory.open(spec(&scenario))?;
+    Ok(run_on(&scenario, opened.ledger(), TraceLevel::Off)?.passed())
 }
 
 #[cfg(test)]

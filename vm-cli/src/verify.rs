@@ -7,6 +7,8 @@
 use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
+use vm_chain::chain::ChainOptions;
+use vm_chain::{Chain, ChainError};
 use vm_core::{Address, Hash, Params};
 use vm_state::{OpenError, ReadError, RedbStore, StateReader, Store as _};
 
@@ -41,6 +43,10 @@ pub enum ExpectedError {
     #[error("{0}")]
     #[diagnostic(help("give the file that `vm run --store` made"))]
     Store(#[from] OpenError),
+    /// The chain cannot be opened.
+    #[error("{0}")]
+    #[diagnostic(help("give the folder that `vm run --store` made, while no other process has it open"))]
+    Chain(#[from] ChainError),
     /// The store cannot be read.
     #[error("the store cannot be read: {0}")]
     Read(#[from] ReadError),
@@ -67,6 +73,9 @@ impl ExpectedError {
         match self {
             Self::File { .. } | Self::NoContract { .. } => Exit::BadInput,
             Self::Store(OpenError::Failure { .. }) | Self::Read(_) | Self::Failure(_) => Exit::NodeFailure,
+            Self::Chain(ChainError::Missing(_)) => Exit::BadInput,
+            Self::Chain(error) if error.is_in_use() => Exit::BadInput,
+            Self::Chain(_) => Exit::NodeFailure,
             Self::Store(_) => Exit::BadInput,
         }
     }
@@ -90,16 +99,19 @@ impl Expected {
         Ok(Self { code_hash: Hash::of_code(&code), code: Some(code), found: path.display().to_string() })
     }
 
-    /// A contract at the head of a store.
+    /// A contract at the head of a chain in a folder, or of a state's file alone.
     ///
     /// # Errors
     ///
     /// [`ExpectedError`]: no store, or no contract there.
     pub fn deployed(store: &Path, contract: Address) -> Result<Self, ExpectedError> {
-        let opened = RedbStore::open(store, &Params::default().hash())?;
-        let view = opened.view()?;
+        let view = if store.is_dir() {
+            Chain::open(store, ChainOptions::default())?.view()?
+        } else {
+            RedbStore::open(store, &Params::default().hash())?.view()?
+        };
         let reader = StateReader::new(view.as_ref());
-        let height = opened.header().height;
+        let height = view.header().height;
         let found = reader.contract(&contract)?.ok_or_else(|| ExpectedError::NoContract {
             contract,
             store: store.to_owned(),

@@ -13,11 +13,11 @@ fn refused(from: &str, to: &str, parts: &[&str]) {
 }
 
 fn refused_in(folder: &tempfile::TempDir, parts: &[&str]) {
-    let output = vm(folder.path(), &["bad.toml", "--store", "state.redb"]);
+    let output = vm(folder.path(), &["bad.toml", "--store", "chain"]);
     let message = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{message}{}", text(&output.stdout));
     assert!(output.stdout.is_empty(), "something ran: {}", text(&output.stdout));
-    assert!(!folder.path().join("state.redb").exists(), "a store was made");
+    assert!(!folder.path().join("chain").exists(), "a chain was made");
     for part in parts {
         assert!(message.contains(part), "{part:?} is not in\n{message}");
     }
@@ -174,13 +174,13 @@ fn a_store_path_that_is_another_file_is_left_as_it_is() {
         let output = vm(folder.path(), &["good.toml", "--store", name]);
         let message = text(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{message}");
-        assert!(message.contains(&format!("{name} exists and is not a store")), "{message}");
+        assert!(message.contains(&format!("{name} exists and is no chain")), "{message}");
         assert!(output.stdout.is_empty());
         assert_eq!(std::fs::read(folder.path().join(name)).unwrap(), content.as_bytes());
     }
     let output = vm(folder.path(), &["good.toml", "--store", "."]);
     assert_eq!(output.status.code(), Some(2));
-    let output = vm(folder.path(), &["good.toml", "--store", "missing/state.redb"]);
+    let output = vm(folder.path(), &["good.toml", "--store", "missing/chain"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("there is no folder missing"));
 }

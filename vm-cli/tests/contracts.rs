@@ -13,7 +13,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tempfile::TempDir;
 use vm_cli::profile::{NamedModule, profile};
-use vm_cli::run::{genesis, run};
+use vm_cli::run::{run_on, spec};
 use vm_cli::scenario::Scenario;
 use vm_cli::store::Place;
 use vm_host::TraceLevel;
@@ -198,18 +198,18 @@ fn r72_a_deployed_contract_and_a_module_are_compared_with_the_source() {
     }
     let (_folder, at) = new("counter", "deployed");
     let built = json(&ends(&vm(&at, &["build", "--json"]), 0).0);
-    ends(&vm(&at, &["run", "scenario.toml", "--store", "state.redb"]), 0);
+    ends(&vm(&at, &["run", "scenario.toml", "--store", "chain"]), 0);
     let work = Path::new(env!("CARGO_TARGET_TMPDIR")).join("contracts-wasm");
     let verify =
         |more: &[&str]| vm(&at, &[&["verify", ".", "--work", work.to_str().unwrap()], more].concat());
     let address = built["address"].as_str().unwrap();
-    let (out, _) = ends(&verify(&["--store", "state.redb", "--contract", address]), 0);
-    assert!(out.contains("the same code") && out.contains("state.redb, at height"), "{out}");
+    let (out, _) = ends(&verify(&["--store", "chain", "--contract", address]), 0);
+    assert!(out.contains("the same code") && out.contains("chain, at height"), "{out}");
     let nobody = format!("0x{}", "0".repeat(64));
-    let (_, err) = ends(&verify(&["--store", "state.redb", "--contract", &nobody]), 2);
+    let (_, err) = ends(&verify(&["--store", "chain", "--contract", &nobody]), 2);
     assert!(err.contains("no contract has the address"), "{err}");
-    let (_, err) = ends(&verify(&["--store", "none.redb", "--contract", address]), 2);
-    assert!(err.contains("none.redb"), "{err}");
+    let (_, err) = ends(&verify(&["--store", "none", "--contract", address]), 2);
+    assert!(err.contains("none"), "{err}");
 
     // A module file: its own, one with a byte of its data changed, and none.
     ends(&verify(&["--wasm", "target/vm/deployed.wasm"]), 0);
@@ -261,8 +261,8 @@ fn r113_a_profile_of_a_built_contract_names_its_rust_functions() {
     let (_folder, at) = new("counter", "profiled");
     ends(&vm(&at, &["build"]), 0);
     let scenario = Scenario::load(&at.join("scenario.toml")).unwrap();
-    let mut store = Place::Memory.open(&genesis(&scenario).unwrap()).unwrap();
-    let run = run(&scenario, store.store(), TraceLevel::Off).unwrap();
+    let mut opened = Place::Memory.open(spec(&scenario)).unwrap();
+    let run = run_on(&scenario, opened.ledger(), TraceLevel::Off).unwrap();
     let names = NamedModule::read(&at.join("target/vm/profiled.named.wasm")).unwrap();
     let mut names_found = 0;
     for block in &run.blocks {

@@ -100,13 +100,17 @@ fn r47_tracing_changes_no_result() {
 fn a_store_is_kept_where_asked_and_never_overwritten() {
     let folder = folder();
     write(folder.path(), "good.toml", GOOD);
-    let first = vm(folder.path(), &["good.toml", "--store", "state.redb"]);
+    let first = vm(folder.path(), &["good.toml", "--store", "chain"]);
     assert_eq!(first.status.code(), Some(0), "{}", text(&first.stderr));
-    let store = std::fs::read(folder.path().join("state.redb")).unwrap();
-    let second = vm(folder.path(), &["good.toml", "--store", "state.redb"]);
+    let read = || {
+        ["state.redb", "blocks.redb"]
+            .map(|name| std::fs::read(folder.path().join("chain").join(name)).unwrap())
+    };
+    let store = read();
+    let second = vm(folder.path(), &["good.toml", "--store", "chain"]);
     assert_eq!(second.status.code(), Some(2));
-    assert!(text(&second.stderr).contains("state.redb is a store already"), "{}", text(&second.stderr));
-    assert_eq!(std::fs::read(folder.path().join("state.redb")).unwrap(), store);
+    assert!(text(&second.stderr).contains("chain is a chain already"), "{}", text(&second.stderr));
+    assert_eq!(read(), store);
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub(super) struct VerifyArgs {
     /// The contract whose code must come out: 0x and 64 digits.
     #[arg(long, value_name = "ADDRESS", value_parser = address, requires = "store", group = "expected")]
     contract: Option<Address>,
-    /// The store that holds the contract.
+    /// The folder of the chain that holds the contract, or a state's file.
     #[arg(long, value_name = "PATH", requires = "contract")]
     store: Option<PathBuf>,
     /// Let cargo go on from what an earlier build left here, instead of building everything anew.
