@@ -1,5 +1,8 @@
 //! What the `vm` command does, as a library: scenarios, typed values, runs and reports; building contracts.
 //!
+//! Commands on a chain open a [`session`] on a [`target`], a folder or a node alike, make [`arguments`] of words, [`send`]
+//! transactions, [`replay`] blocks, and [`show`] what the chain says.
+//!
 //! [`build`] makes a module of a contract's crate, [`verify`] compares one with what is deployed, [`new`] writes a crate
 //! from a template, [`bindgen`] a client from an [`interface`]; [`inspect`] says what a module is.
 //!
@@ -13,6 +16,8 @@
 //! - an expectation that does not hold is never an error of the run, and a failure of the node never an expectation;
 //! - nothing here is part of consensus: the VM sees only bytes.
 
+pub mod aliases;
+pub mod arguments;
 pub mod bindgen;
 pub mod build;
 pub mod cli;
@@ -20,12 +25,18 @@ pub mod colours;
 pub mod expect;
 pub mod inspect;
 pub mod interface;
+pub mod keys;
 pub mod new;
 pub mod profile;
+pub mod replay;
 pub mod report;
 pub mod run;
 pub mod scenario;
+pub mod send;
+pub mod session;
+pub mod show;
 pub mod store;
+pub mod target;
 pub mod test;
 pub mod tree;
 pub mod verify;

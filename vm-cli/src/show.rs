@@ -1,0 +1,201 @@
+//! What a chain says, for people: names in the place of ids where there are any, amounts in groups of digits.
+
+use std::fmt::{Display, Write as _};
+
+use serde_json::Value;
+use vm_chain::api::text::Text;
+use vm_chain::api::types::{
+    Answer, Ending, EventInfo, HeaderInfo, ObjectInfo, PayloadInfo, ReceiptInfo, TransactionInfo,
+};
+use vm_chain::names::Names;
+use vm_chain::value::grouped;
+use vm_core::interface::Interface;
+use vm_core::{Address, ErrorCode};
+
+use crate::colours::Colours;
+use crate::tree::Tree;
+
+/// How things are shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Show<'a> {
+    tree: Tree<'a>,
+}
+
+/// An amount.
+#[must_use]
+pub fn amount(amount: u64) -> String {
+    grouped(amount.into())
+}
+
+impl<'a> Show<'a> {
+    /// With these names and colours.
+    #[must_use]
+    pub fn new(names: &'a Names, colours: Colours) -> Self {
+        Self { tree: Tree::new(names, colours) }
+    }
+
+    /// The name of an id, or its digits.
+    #[must_use]
+    pub fn id<T: Display>(&self, id: &Text<T>) -> String {
+        self.tree.names.show(&id.to_string())
+    }
+
+    /// How it ended, and what the contract or the VM says of the error.
+    #[must_use]
+    pub fn ending(
+        &self,
+        ending: &Ending,
+        output: &vm_chain::api::text::HexBytes,
+        interface: Option<&Interface>,
+    ) -> String {
+        let shown = self.tree.ending(ending, output);
+        let colours = self.tree.colours;
+        if ending.status == "success" {
+            return colours.good(&shown);
+        }
+        let shown = colours.bad(&shown);
+        match meaning(ending, interface) {
+            Some(docs) => format!("{shown}\n  {docs}"),
+            None => shown,
+        }
+    }
+
+    /// What a dry run came to.
+    #[must_use]
+    pub fn answer(&self, answer: &Answer, interface: Option<&Interface>) -> String {
+        let mut text = self.ending(&answer.ending, &answer.output, interface);
+        text.push('\n');
+        if let Some(deployed) = &answer.deployed {
+            let _ = writeln!(text, "  contract  {}", self.deployed(deployed));
+        }
+        if let Some(value) = &answer.returns {
+            let _ = writeln!(text, "  returns   {}", self.tree.value(value));
+        }
+        self.events(&mut text, &answer.events);
+        let _ = writeln!(text, "  gas       {}", gas(answer.gas_used, answer.gas_refunded));
+        text
+    }
+
+    /// A receipt.
+    #[must_use]
+    pub fn receipt(&self, receipt: &ReceiptInfo, interface: Option<&Interface>) -> String {
+        let mut text = self.ending(&receipt.ending, &receipt.output, interface);
+        text.push('\n');
+        if let Some(deployed) = &receipt.deployed {
+            let _ = writeln!(text, "  contract  {}", self.deployed(deployed));
+        }
+        if let Some(value) = &receipt.returns {
+            let _ = writeln!(text, "  returns   {}", self.tree.value(value));
+        }
+        self.events(&mut text, &receipt.events);
+        let _ = writeln!(text, "  gas       {}", gas(receipt.gas_used, receipt.gas_refunded));
+        let _ = writeln!(text, "  hash      {}", receipt.transaction);
+        let _ = writeln!(text, "  block     {}, transaction {}", receipt.height, receipt.index);
+        text
+    }
+
+    fn events(&self, text: &mut String, events: &[EventInfo]) {
+        for event in events {
+            let _ = writeln!(text, "  event     {}", self.event(event));
+        }
+    }
+
+    /// `@contract Name { ... }`.
+    #[must_use]
+    pub fn event(&self, event: &EventInfo) -> String {
+        let shown = self.tree.event(&event.name, event.fields.as_ref(), &event.data);
+        format!("{} {shown}", self.id(&event.contract))
+    }
+
+    /// Who does what, in one line.
+    #[must_use]
+    pub fn what(&self, transaction: &TransactionInfo) -> String {
+        self.tree.what(&transaction.sender.0, &transaction.payload)
+    }
+
+    /// The arguments by name, or their bytes; none of a transaction that has none.
+    #[must_use]
+    pub fn arguments(&self, payload: &PayloadInfo) -> Option<String> {
+        let (PayloadInfo::Call { args, decoded, .. } | PayloadInfo::Deploy { args, decoded, .. }) = payload
+        else {
+            return None;
+        };
+        let one = |(name, value): (&String, &Value)| format!("{name} = {}", self.tree.value(value));
+        let shown = match decoded {
+            Some(fields) => fields.iter().map(one).collect::<Vec<_>>().join(", "),
+            None => args.to_string(),
+        };
+        (!shown.is_empty()).then_some(shown)
+    }
+
+    /// The address of a new contract, with its name if it has one.
+    fn deployed(&self, address: &Text<Address>) -> String {
+        let named = self.id(address);
+        if named.starts_with('@') { format!("{address} ({named})") } else { named }
+    }
+
+    /// A block's header.
+    #[must_use]
+    pub fn header(&self, header: &HeaderInfo) -> String {
+        let mut text = String::new();
+        let _ = writeln!(text, "{}", self.tree.colours.strong(&format!("block {}", header.height)));
+        let rows: [(&str, String); 9] = [
+            ("hash", header.hash.to_string()),
+            ("parent", header.parent.to_string()),
+            ("time", header.time.to_string()),
+            ("proposer", self.id(&header.proposer)),
+            ("params", header.params.to_string()),
+            ("transactions", header.transactions_root.to_string()),
+            ("state", header.state_root.to_string()),
+            ("receipts", header.receipts_root.to_string()),
+            ("gas", grouped(header.gas_used.into())),
+        ];
+        for (name, value) in rows {
+            let _ = writeln!(text, "  {name:<12}  {value}");
+        }
+        text
+    }
+
+    /// An object with its fields.
+    #[must_use]
+    pub fn object(&self, object: &ObjectInfo) -> String {
+        let mut text = String::new();
+        let _ = writeln!(text, "{}", object.id);
+        let _ = writeln!(text, "  contract  {}", self.id(&object.contract));
+        let _ =
+            writeln!(text, "  owner     {}, since block {}", self.id(&object.owner), object.acquired_height);
+        let _ = writeln!(text, "  changed   by its {}", object.policy);
+        for field in &object.fields {
+            let name = field.name.clone().unwrap_or_else(|| format!("#{}", field.name_hash));
+            let value = match &field.decoded {
+                Some(value) => self.tree.value(value),
+                None => field.value.to_string(),
+            };
+            let _ = writeln!(text, "  {name} = {value}");
+        }
+        text
+    }
+
+    /// A decoded value.
+    #[must_use]
+    pub fn value(&self, value: &Value) -> String {
+        self.tree.value(value)
+    }
+}
+
+fn gas(used: u64, refunded: u64) -> String {
+    match refunded {
+        0 => amount(used),
+        refunded => format!("{} (after {} refunded)", amount(used), amount(refunded)),
+    }
+}
+
+/// What the contract's author or the VM says that the error means.
+fn meaning(ending: &Ending, interface: Option<&Interface>) -> Option<String> {
+    let error = ending.error.as_ref()?;
+    if let Some(code) = u16::try_from(error.code).ok().and_then(|code| ErrorCode::try_from(code).ok()) {
+        return Some(code.to_string());
+    }
+    let docs = crate::arguments::summary(&interface?.error(error.code)?.docs);
+    (!docs.is_empty()).then_some(docs)
+}
