@@ -1,15 +1,26 @@
 //! The command line: what it takes, and the exit codes that it gives.
 
 mod bindgen;
+mod blocks;
 mod build;
+mod call;
 mod completions;
+mod deploy;
+mod dev;
 mod failure;
 mod inspect;
+mod keys;
 mod man;
 mod new;
+mod outcome;
 mod progress;
+mod prove;
+mod replay;
+mod snapshot;
+mod state;
 mod test;
 mod toolchain;
+mod transfer;
 mod verify;
 
 use std::io::Write;
@@ -101,6 +112,60 @@ enum Command {
     /// Says which compiler for wasm is here, or what gets one.
     #[command(after_help = toolchain::EXIT_CODES)]
     Toolchain(toolchain::ToolchainArgs),
+    /// Makes, takes and lists the keys that transactions are signed with.
+    #[command(after_help = keys::EXIT_CODES)]
+    Keys(keys::KeysArgs),
+    /// Deploys a module to a chain.
+    #[command(after_help = deploy::EXIT_CODES)]
+    Deploy(deploy::DeployArgs),
+    /// Calls a contract's function: a dry run, or with --send a transaction.
+    #[command(after_help = call::EXIT_CODES)]
+    Call(call::CallArgs),
+    /// Asks a view of a contract, also on an earlier state.
+    #[command(after_help = call::QUERY_EXIT_CODES)]
+    Query(call::QueryArgs),
+    /// Moves balance: a dry run, or with --send a transaction.
+    #[command(after_help = outcome::EXIT_CODES)]
+    Transfer(transfer::TransferArgs),
+    /// Shows what accounts have.
+    #[command(after_help = outcome::READ_EXIT_CODES)]
+    Balance(state::BalanceArgs),
+    /// Shows an object with its fields, or all objects of an owner.
+    #[command(after_help = outcome::READ_EXIT_CODES)]
+    Object(state::ObjectArgs),
+    /// Lists the contracts of a chain.
+    #[command(after_help = outcome::READ_EXIT_CODES)]
+    Contracts(state::ContractsArgs),
+    /// Shows the rules of a chain.
+    #[command(after_help = outcome::READ_EXIT_CODES)]
+    Params(state::ParamsArgs),
+    /// Shows a block with its transactions.
+    #[command(after_help = outcome::READ_EXIT_CODES)]
+    Block(blocks::BlockArgs),
+    /// Shows a transaction.
+    #[command(after_help = outcome::READ_EXIT_CODES)]
+    Tx(blocks::TxArgs),
+    /// Shows what a transaction came to.
+    #[command(after_help = outcome::READ_EXIT_CODES)]
+    Receipt(blocks::ReceiptArgs),
+    /// Lists events, oldest first.
+    #[command(after_help = outcome::READ_EXIT_CODES)]
+    Events(blocks::EventsArgs),
+    /// Executes blocks again and compares every byte of their headers and receipts.
+    #[command(after_help = replay::EXIT_CODES)]
+    Replay(replay::ReplayArgs),
+    /// Proves something of a chain to somebody who knows a block's hash.
+    #[command(after_help = prove::EXIT_CODES)]
+    Prove(prove::ProveArgs),
+    /// Checks a proof, without a chain.
+    #[command(after_help = prove::VERIFY_EXIT_CODES)]
+    VerifyProof(prove::VerifyProofArgs),
+    /// Writes a chain's state into files, and makes a chain of them.
+    #[command(after_help = snapshot::EXIT_CODES)]
+    Snapshot(snapshot::SnapshotArgs),
+    /// Makes blocks, goes back, moves the clock: on local chains.
+    #[command(after_help = dev::EXIT_CODES)]
+    Dev(dev::DevArgs),
     /// Prints a script that lets a shell complete this command's words.
     #[command(after_help = completions::EXIT_CODES)]
     Completions(completions::CompletionsArgs),
@@ -175,6 +240,24 @@ impl Cli {
             Command::Verify(args) => args.execute(out, err),
             Command::Inspect(args) => args.execute(out, err),
             Command::Toolchain(args) => args.execute(out, err),
+            Command::Keys(args) => args.execute(out, err),
+            Command::Deploy(args) => args.execute(out, err),
+            Command::Call(args) => args.execute(out, err),
+            Command::Query(args) => args.execute(out, err),
+            Command::Transfer(args) => args.execute(out, err),
+            Command::Balance(args) => args.execute(out, err),
+            Command::Object(args) => args.execute(out, err),
+            Command::Contracts(args) => args.execute(out, err),
+            Command::Params(args) => args.execute(out, err),
+            Command::Block(args) => args.execute(out, err),
+            Command::Tx(args) => args.execute(out, err),
+            Command::Receipt(args) => args.execute(out, err),
+            Command::Events(args) => args.execute(out, err),
+            Command::Replay(args) => args.execute(out, err),
+            Command::Prove(args) => args.execute(out, err),
+            Command::VerifyProof(args) => args.execute(out, err),
+            Command::Snapshot(args) => args.execute(out, err),
+            Command::Dev(args) => args.execute(out, err),
             Command::Completions(args) => args.execute(out),
             Command::Man(args) => args.execute(out, err),
         }

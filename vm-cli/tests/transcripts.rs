@@ -99,7 +99,10 @@ fn the_examples_of_docs_are_cut_from_transcripts() {
     let transcripts: String = documents().iter().map(|path| fs::read_to_string(path).unwrap()).collect();
     let examples = blocks(&page);
     assert!(examples.len() >= Cli::command().get_subcommands().count());
-    for example in examples {
+    let contracts = fs::read_to_string(Path::new(HERE).join("../docs/contracts.md")).unwrap();
+    let on_a_chain = blocks(&contracts);
+    assert!(!on_a_chain.is_empty());
+    for example in examples.into_iter().chain(on_a_chain) {
         assert!(transcripts.contains(&format!("{example}\n")), "no transcript shows\n{example}");
     }
 }
