@@ -12,6 +12,8 @@ use vm_chain::names::{Names, list};
 use vm_chain::value::{Human, Located, ValueError, encode, type_name};
 use vm_core::interface::{Field, Flags, Function, Type, Variant};
 
+use crate::show::plain;
+
 /// Why what was given is no argument.
 #[derive(Debug, miette::Diagnostic, thiserror::Error)]
 #[error("{option}: {reason}")]
@@ -43,7 +45,7 @@ fn id(parameter: &str) -> String {
 #[must_use]
 pub fn summary(docs: &str) -> String {
     let lines = docs.trim().lines().map(str::trim);
-    lines.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+    plain(&lines.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" "))
 }
 
 /// What a function is, in a word or two, where that is more than a call.

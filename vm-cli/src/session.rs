@@ -195,7 +195,8 @@ impl Session {
                 self.names.add_address(&name, address);
             }
         }
-        for named in &self.status.names {
+        // What is no name could not be typed, and might steer a terminal.
+        for named in self.status.names.iter().filter(|named| Aliases::check(&named.name).is_ok()) {
             self.names.add_address(&named.name, named.address.0);
         }
         Ok(())

@@ -27,6 +27,13 @@ pub fn amount(amount: u64) -> String {
     grouped(amount.into())
 }
 
+/// A text that a contract or a node gave, without what would steer a terminal.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    let shown = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    text.chars().map(shown).collect()
+}
+
 impl<'a> Show<'a> {
     /// With these names and colours.
     #[must_use]
@@ -103,14 +110,14 @@ impl<'a> Show<'a> {
     /// `@contract Name { ... }`.
     #[must_use]
     pub fn event(&self, event: &EventInfo) -> String {
-        let shown = self.tree.event(&event.name, event.fields.as_ref(), &event.data);
+        let shown = self.tree.event(&plain(&event.name), event.fields.as_ref(), &event.data);
         format!("{} {shown}", self.id(&event.contract))
     }
 
     /// Who does what, in one line.
     #[must_use]
     pub fn what(&self, transaction: &TransactionInfo) -> String {
-        self.tree.what(&transaction.sender.0, &transaction.payload)
+        plain(&self.tree.what(&transaction.sender.0, &transaction.payload))
     }
 
     /// The arguments by name, or their bytes; none of a transaction that has none.
@@ -198,4 +205,15 @@ fn meaning(ending: &Ending, interface: Option<&Interface>) -> Option<String> {
     }
     let docs = crate::arguments::summary(&interface?.error(error.code)?.docs);
     (!docs.is_empty()).then_some(docs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_contract_or_node_steers_the_terminal() {
+        assert_eq!(plain("a\u{1b}[31mb\u{7}\r\n"), "a\u{fffd}[31mb\u{fffd}\u{fffd}\u{fffd}");
+        assert_eq!(plain("grün @bob"), "grün @bob");
+    }
 }

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use parity_scale_codec::Encode as _;
 use vm_core::Address;
@@ -168,4 +170,77 @@ fn r112_help_shows_docs_types_and_the_commands_own_options() {
         assert!(help.contains(part), "{part} is not in\n{help}");
     }
     assert!(!help.contains("More of it"));
+}
+
+fn name() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[A-Za-z0-9_]{1,8}",
+        prop::sample::select(vec!["help", "from", "send", "raw_args", "json", "chain", "version"])
+            .prop_map(str::to_owned),
+    ]
+}
+
+fn ty() -> impl Strategy<Value = Type> {
+    let plain = prop::sample::select(vec![
+        Type::Bool,
+        Type::U8,
+        Type::I128,
+        Type::String,
+        Type::Bytes,
+        Type::Address,
+        Type::ObjectId,
+        Type::Hash,
+    ]);
+    plain.prop_recursive(3, 12, 3, |inner| {
+        let fields = prop::collection::vec((name(), inner.clone()), 1..3);
+        let fields = fields
+            .prop_map(|fields| fields.iter().map(|(name, ty)| field(name, ty.clone())).collect::<Vec<_>>());
+        let fields = fields.boxed();
+        prop_oneof![
+            inner.clone().prop_map(|ty| Type::Option(Box::new(ty))),
+            inner.clone().prop_map(|ty| Type::Vec(Box::new(ty))),
+            inner.clone().prop_map(|ty| Type::Array(2, Box::new(ty))),
+            inner.clone().prop_map(|ty| Type::Map(Box::new(Type::Address), Box::new(ty))),
+            (inner.clone(), inner).prop_map(|(good, bad)| Type::Result(Box::new(good), Box::new(bad))),
+            fields.clone().prop_map(|fields| Type::Struct { name: "S".to_owned(), fields }),
+            fields.prop_map(|fields| Type::Enum {
+                name: "E".to_owned(),
+                variants: vec![Variant { name: "V".to_owned(), fields }],
+            }),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn r113_no_interface_and_no_words_make_the_parser_panic(
+        params in prop::collection::btree_map(name(), ty(), 0..5),
+        docs in any::<String>(),
+        words in prop::collection::vec(any::<String>(), 0..6),
+        options in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
+    ) {
+        let params: Vec<Field> = params.into_iter().map(|(name, ty)| field(&name, ty)).collect();
+        let function = Function { docs, ..function(params) };
+        let mut command = with_parameters(Command::new("f").no_binary_name(true), &function, &own());
+        let help = command.render_help().to_string();
+        prop_assert!(!help.contains('\u{1b}'), "the docs steer no terminal");
+        let mut line = Vec::new();
+        for (word, index) in words.iter().zip(&options) {
+            if !function.params.is_empty() {
+                line.push(format!("--{}", option(&function.params[index.index(function.params.len())].name)));
+            }
+            line.push(word.clone());
+        }
+        if let Ok(matches) = command.try_get_matches_from(line) {
+            let _ = encode_arguments(&function, &matches, &names());
+        }
+    }
+
+    /// What is encoded as a type is a value of the type: it can be decoded, and comes to the same bytes.
+    #[test]
+    fn r112_what_is_encoded_decodes_as_its_type(ty in ty(), text in "[a-z0-9 {}=,'.\\[\\]]{0,20}") {
+        if let Ok(bytes) = encode_text(&ty, &text, &names()) {
+            prop_assert!(vm_chain::value::decode(&ty, &bytes, &names()).is_ok());
+        }
+    }
 }

@@ -209,6 +209,8 @@ impl EventsArgs {
         let show = Show::new(session.names(), Colours::of(&std::io::stdout()));
         loop {
             let head = session.api().status()?.head.height;
+            // After a rollback other blocks come at the heights that were shown.
+            filter.from = filter.from.map(|from| from.min(head.saturating_add(1)).max(self.from));
             while filter.from.is_some_and(|from| from <= head) {
                 filter.to = Some(head);
                 let page = session.api().events(filter.clone())?;

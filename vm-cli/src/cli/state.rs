@@ -12,7 +12,7 @@ use vm_core::ObjectId;
 use super::Exit;
 use super::outcome::{ChainArgs, Done, Output, finish};
 use crate::colours::Colours;
-use crate::show::{Show, amount};
+use crate::show::{Show, amount, plain};
 
 #[derive(Debug, Args)]
 pub(super) struct BalanceArgs {
@@ -125,7 +125,12 @@ impl ContractsArgs {
         let line = |info: &ContractInfo| {
             let named = show.id(&info.address);
             let alias = named.strip_prefix('@').map(|name| format!("  @{name}")).unwrap_or_default();
-            format!("{}  {}  deployed by {}{alias}\n", info.address, info.name, show.id(&info.deployer))
+            format!(
+                "{}  {}  deployed by {}{alias}\n",
+                info.address,
+                plain(&info.name),
+                show.id(&info.deployer)
+            )
         };
         let mut text: String = contracts.iter().map(line).collect();
         if contracts.is_empty() {
@@ -151,7 +156,9 @@ impl ParamsArgs {
         let params = session.params();
         let mut text = format!(
             "chain       {}\nhash        {}\nvm version  {}\n",
-            params.chain, params.hash, params.vm_version
+            plain(&params.chain),
+            params.hash,
+            params.vm_version
         );
         for (title, table) in [("limits", &params.limits), ("gas", &params.gas)] {
             let _ = write!(text, "\n{title}\n{}", rows(table));

@@ -47,7 +47,7 @@ fn a_node_cannot_rename_what_is_its_users() {
     let evil = Address([6; 32]);
     let folder = tempfile::tempdir().unwrap();
     let mine = Keys::new(folder.path()).create("mine").unwrap();
-    let names = [("alice", evil), ("mine", evil), ("shop", evil), ("theirs", evil)];
+    let names = [("alice", evil), ("mine", evil), ("shop", evil), ("\u{1b}[2J", evil), ("theirs", evil)];
     let open = || Session::with(api(&names), Some(folder.path().to_owned())).unwrap();
     open().name_contract("shop", &Address([7; 32])).unwrap();
     let session = open();
