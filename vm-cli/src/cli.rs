@@ -20,6 +20,7 @@ mod snapshot;
 mod state;
 mod test;
 mod toolchain;
+mod trace;
 mod transfer;
 mod verify;
 
@@ -154,6 +155,9 @@ enum Command {
     /// Executes blocks again and compares every byte of their headers and receipts.
     #[command(after_help = replay::EXIT_CODES)]
     Replay(replay::ReplayArgs),
+    /// Shows what a transaction did, call by call, and where its gas went.
+    #[command(after_help = trace::EXIT_CODES)]
+    Trace(trace::TraceArgs),
     /// Proves something of a chain to somebody who knows a block's hash.
     #[command(after_help = prove::EXIT_CODES)]
     Prove(prove::ProveArgs),
@@ -254,6 +258,7 @@ impl Cli {
             Command::Receipt(args) => args.execute(out, err),
             Command::Events(args) => args.execute(out, err),
             Command::Replay(args) => args.execute(out, err),
+            Command::Trace(args) => args.execute(out, err),
             Command::Prove(args) => args.execute(out, err),
             Command::VerifyProof(args) => args.execute(out, err),
             Command::Snapshot(args) => args.execute(out, err),

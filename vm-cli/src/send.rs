@@ -8,7 +8,7 @@ use vm_core::{Address, Payload, Transaction};
 
 use crate::session::{Session, SessionError};
 
-/// What a sender pays.
+/// What a sender pays, and wants to see.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Terms {
     /// The most gas; found by a dry run if not given.
@@ -17,6 +17,8 @@ pub struct Terms {
     pub gas_price: u64,
     /// The account's next if not given.
     pub nonce: Option<u64>,
+    /// How much of its run to show.
+    pub trace: Level,
 }
 
 /// What came of it.
@@ -78,7 +80,7 @@ fn simulate(
     };
     let gas_price = terms.gas_price;
     let transaction = Transaction { sender: *sender, nonce, gas_limit, gas_price, payload: payload.clone() };
-    Ok(session.api().simulate(transaction, Level::Off)?)
+    Ok(session.api().simulate(transaction, terms.trace)?)
 }
 
 /// What `payload` of `sender` would come to now.

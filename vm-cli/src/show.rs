@@ -4,6 +4,7 @@ use std::fmt::{Display, Write as _};
 
 use serde_json::Value;
 use vm_chain::api::text::Text;
+use vm_chain::api::trace::TransactionTrace;
 use vm_chain::api::types::{
     Answer, Ending, EventInfo, HeaderInfo, ObjectInfo, PayloadInfo, ReceiptInfo, TransactionInfo,
 };
@@ -14,6 +15,7 @@ use vm_core::{Address, ErrorCode};
 
 use crate::colours::Colours;
 use crate::tree::Tree;
+pub use crate::tree::plain;
 
 /// How things are shown.
 #[derive(Clone, Copy, Debug)]
@@ -27,13 +29,6 @@ pub fn amount(amount: u64) -> String {
     grouped(amount.into())
 }
 
-/// A text that a contract or a node gave, without what would steer a terminal.
-#[must_use]
-pub fn plain(text: &str) -> String {
-    let shown = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
-    text.chars().map(shown).collect()
-}
-
 impl<'a> Show<'a> {
     /// With these names and colours.
     #[must_use]
@@ -45,6 +40,17 @@ impl<'a> Show<'a> {
     #[must_use]
     pub fn id<T: Display>(&self, id: &Text<T>) -> String {
         self.tree.names.show(&id.to_string())
+    }
+
+    /// A run as a tree; nothing for none.
+    #[must_use]
+    pub fn trace(&self, trace: Option<&TransactionTrace>) -> String {
+        let mut text = String::new();
+        if let Some(trace) = trace {
+            let written = self.tree.write(&mut text, trace, "  ");
+            debug_assert!(written.is_ok(), "writing to a String does not fail");
+        }
+        text
     }
 
     /// How it ended, and what the contract or the VM says of the error.

@@ -60,7 +60,7 @@ impl<'a> Tree<'a> {
         let root = &trace.root;
         let mut nodes = match root.kind.as_str() {
             "transfer" | "upload" => {
-                let detail = root.detail.clone().map(Node::leaf);
+                let detail = root.detail.as_deref().map(plain).map(Node::leaf);
                 detail.into_iter().chain(self.steps(root)).collect()
             }
             _ => vec![self.frame(root)],
@@ -89,20 +89,20 @@ impl<'a> Tree<'a> {
     /// A decoded value.
     #[must_use]
     pub fn value(&self, value: &Value) -> String {
-        Human::from_json(value).named(self.names).to_string()
+        plain(&Human::from_json(value).named(self.names).to_string())
     }
 
     /// How something ended: `success`, `reverted: NAME { ... }`, `failed: NAME`.
     #[must_use]
     pub fn ending(&self, ending: &Ending, output: &HexBytes) -> String {
-        let status = &ending.status;
+        let status = plain(&ending.status);
         match &ending.error {
-            Some(error) if error.fields.is_empty() => format!("{status}: {}", error.name),
+            Some(error) if error.fields.is_empty() => format!("{status}: {}", plain(&error.name)),
             Some(error) => {
                 let fields = self.value(&Value::Object(error.fields.clone()));
-                format!("{status}: {} {fields}", error.name)
+                format!("{status}: {} {fields}", plain(&error.name))
             }
-            None if status == "success" || output.0.is_empty() => status.clone(),
+            None if status == "success" || output.0.is_empty() => status,
             None => format!("{status}: {output}"),
         }
     }
@@ -110,6 +110,7 @@ impl<'a> Tree<'a> {
     /// `name { field = value, ... }` of an event.
     #[must_use]
     pub fn event(&self, name: &str, fields: Option<&Map<String, Value>>, data: &HexBytes) -> String {
+        let name = plain(name);
         match fields {
             Some(fields) => format!("{name} {}", self.value(&Value::Object(fields.clone()))),
             None => format!("{name} {data}"),
@@ -129,7 +130,7 @@ impl<'a> Tree<'a> {
                 format!("{sender} sends {} to {}", grouped(amount.0.into()), self.id(to))
             }
             PayloadInfo::Call { contract, function, value, .. } => {
-                format!("{sender} calls {}.{function}{}", self.id(contract), with(value.0))
+                format!("{sender} calls {}.{}{}", self.id(contract), plain(function), with(value.0))
             }
             PayloadInfo::Deploy { contract, value, .. } => {
                 format!("{sender} deploys {}{}", self.id(contract), with(value.0))
@@ -149,7 +150,7 @@ impl<'a> Tree<'a> {
         match &frame.name {
             Some(name) if contract.starts_with("0x") => {
                 // Writing to a String cannot fail.
-                let _ = write!(text, "{name}({contract})");
+                let _ = write!(text, "{}({contract})", plain(name));
             }
             _ => text.push_str(&contract),
         }
@@ -158,7 +159,7 @@ impl<'a> Tree<'a> {
                 Some(args) => listed(args, self.names),
                 None => frame.raw_args.to_string(),
             };
-            let _ = write!(text, ".{}({args})", frame.function);
+            let _ = write!(text, ".{}({args})", plain(&frame.function));
         }
         if frame.value.0 > 0 {
             let _ = write!(text, " with {}", grouped(frame.value.0.into()));
@@ -177,7 +178,7 @@ impl<'a> Tree<'a> {
         } else {
             let _ = write!(text, "  {}", self.colours.bad(&self.ending(&frame.ending, &frame.output)));
             if let Some(detail) = &frame.detail {
-                let _ = write!(text, " ({detail})");
+                let _ = write!(text, " ({})", plain(detail));
             }
             if !frame.steps.is_empty() {
                 text.push_str("; undone:");
@@ -207,7 +208,7 @@ impl<'a> Tree<'a> {
             Some(change) => self.change(change),
             None => {
                 let failed = operation.failed.as_ref().map(|name| format!(": {name}")).unwrap_or_default();
-                self.colours.quiet(&format!("{}{failed}", operation.function))
+                self.colours.quiet(&plain(&format!("{}{failed}", operation.function)))
             }
         }
     }
@@ -225,10 +226,10 @@ impl<'a> Tree<'a> {
                 format!("{}: owner {} -> {}", self.id(object), self.id(from), self.id(to))
             }
             ChangeInfo::FieldRead { object, field } => {
-                self.colours.quiet(&format!("read {}.{field}", self.id(object)))
+                self.colours.quiet(&format!("read {}.{}", self.id(object), plain(field)))
             }
             ChangeInfo::FieldSet { object, field, before, after } => {
-                format!("{}.{field}: {} -> {}", self.id(object), value(before), value(after))
+                format!("{}.{}: {} -> {}", self.id(object), plain(field), value(before), value(after))
             }
             ChangeInfo::Transferred { to, amount } => {
                 format!("sent {} to {}", grouped(amount.0.into()), self.id(to))
@@ -238,6 +239,13 @@ impl<'a> Tree<'a> {
             }
         }
     }
+}
+
+/// A text that a contract or a node gave, without what would steer a terminal.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    let shown = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    text.chars().map(shown).collect()
 }
 
 /// Cuts the middle out of ids and long bytes.

@@ -61,6 +61,9 @@ pub(super) struct CallOptions {
     /// Send it: otherwise it is a dry run, and nothing is changed.
     #[arg(long)]
     send: bool,
+    /// Show what it does, call by call.
+    #[arg(long)]
+    trace: bool,
     /// SCALE of all arguments, 0x and hex digits, in the place of options.
     #[arg(long, value_name = "HEX")]
     raw_args: Option<String>,
@@ -124,6 +127,10 @@ pub(super) fn flag(matches: &ArgMatches, id: &str) -> bool {
 }
 
 impl CallOptions {
+    fn level(&self) -> Level {
+        if self.trace { Level::Calls } else { Level::Off }
+    }
+
     /// With what stands behind the function.
     fn with(mut self, matches: &ArgMatches) -> Self {
         self.from = given(matches, "from").unwrap_or(self.from);
@@ -132,6 +139,7 @@ impl CallOptions {
         self.gas_price = given(matches, "gas_price").unwrap_or(self.gas_price);
         self.nonce = given(matches, "nonce").or(self.nonce);
         self.send |= flag(matches, "send");
+        self.trace |= flag(matches, "trace");
         self.raw_args = given(matches, RAW_ARGS).or(self.raw_args);
         self.at = given(matches, "at").unwrap_or(self.at);
         self
@@ -299,6 +307,7 @@ fn view(
     from: &str,
     gas_limit: Option<u64>,
     at: At,
+    trace: Level,
     args: Vec<u8>,
 ) -> Done {
     let caller = session.address(from)?;
@@ -309,7 +318,7 @@ fn view(
         caller: Some(caller.into()),
         gas_limit,
         at,
-        trace: Level::Off,
+        trace,
     })?;
     let show = Show::new(session.names(), Colours::of(&std::io::stdout()));
     let success = answer.ending.status == "success";
@@ -317,6 +326,7 @@ fn view(
         Some(value) if success => format!("{}\n", show.value(value)),
         _ => show.answer(&answer, Some(&chosen.found.interface)),
     };
+    let text = text + &show.trace(answer.trace.as_ref());
     Ok(Output::new(if success { Exit::Ok } else { Exit::Unmet }, text, &answer))
 }
 
@@ -334,7 +344,8 @@ pub(super) fn sent(session: &Session, sent: &Sent, interface: Option<&Interface>
             } else {
                 how
             };
-            let text = format!("dry run: {}{why}\n", show.answer(answer, interface));
+            let tree = show.trace(answer.trace.as_ref());
+            let text = format!("dry run: {}{tree}{why}\n", show.answer(answer, interface));
             (text, serde_json::to_value(answer).unwrap_or_default(), false)
         }
         Sent::Committed(receipt) => {
@@ -364,7 +375,15 @@ impl CallArgs {
         let options = self.options.clone().with(&chosen.between).with(&chosen.matches);
         let args = arguments(&session, &chosen.function, &chosen.matches, options.raw_args.as_deref())?;
         if chosen.function.flags.has(Flags::VIEW) {
-            return view(&session, &chosen, &options.from, options.gas_limit, options.at, args);
+            return view(
+                &session,
+                &chosen,
+                &options.from,
+                options.gas_limit,
+                options.at,
+                options.level(),
+                args,
+            );
         }
         let payload = Payload::Call {
             contract: chosen.found.info.address.0,
@@ -372,10 +391,23 @@ impl CallArgs {
             args,
             value: options.value,
         };
-        let terms =
-            Terms { gas_limit: options.gas_limit, gas_price: options.gas_price, nonce: options.nonce };
+        let terms = Terms {
+            gas_limit: options.gas_limit,
+            gas_price: options.gas_price,
+            nonce: options.nonce,
+            trace: options.level(),
+        };
         let done = run_or_send(&session, &options.from, terms, payload, options.send)?;
-        Ok(sent(&session, &done, Some(&chosen.found.interface), SEND))
+        let mut output = sent(&session, &done, Some(&chosen.found.interface), SEND);
+        if let Sent::Committed(receipt) = &done
+            && options.trace
+        {
+            let trace = session.api().trace(receipt.transaction.0, options.level())?.trace;
+            let show = Show::new(session.names(), Colours::of(&std::io::stdout()));
+            output.text.push_str(&show.trace(Some(&trace)));
+            output.json["trace"] = json!(trace);
+        }
+        Ok(output)
     }
 }
 
@@ -422,7 +454,7 @@ impl QueryArgs {
             given(matches, "gas_limit").or_else(|| given(between, "gas_limit")).or(self.gas_limit);
         let at = given(matches, "at").or_else(|| given(between, "at")).unwrap_or(self.at);
         let args = arguments(&session, &chosen.function, matches, raw.as_deref())?;
-        view(&session, &chosen, &from, gas_limit, at, args)
+        view(&session, &chosen, &from, gas_limit, at, Level::Off, args)
     }
 }
 
@@ -462,6 +494,7 @@ mod tests {
             gas_price: 2,
             nonce: None,
             send: true,
+            trace: false,
             raw_args: None,
             at: At::Height(3),
         };

@@ -194,8 +194,12 @@ impl DeployArgs {
             let code = stored_or_bytes(&session, code_hash, code)?;
             Payload::Deploy { code, salt: options.salt, args, value: options.value }
         };
-        let terms =
-            Terms { gas_limit: options.gas_limit, gas_price: options.gas_price, nonce: options.nonce };
+        let terms = Terms {
+            gas_limit: options.gas_limit,
+            gas_price: options.gas_price,
+            nonce: options.nonce,
+            ..Terms::default()
+        };
         let done = run_or_send(&session, &options.from, terms, payload, !options.dry_run)?;
         if let (Sent::Committed(receipt), Some(name)) = (&done, &options.as_name)
             && let Some(address) = &receipt.deployed

@@ -2,34 +2,34 @@
 
 use std::fs::File;
 use std::io::{Read as _, Write};
-use std::path::{Path, PathBuf};
+use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 
 use clap::Args;
 use miette::Diagnostic;
-use serde_json::json;
+use vm_chain::chain::Spec;
 use vm_core::Params;
 
-use super::build::json_text;
-use super::{Exit, fail};
+use super::Exit;
+use super::outcome::{ChainArgs, Done, Failed, Output, finish};
 use crate::colours::Colours;
 use crate::inspect::{InspectError, Report, inspect, text};
 
 pub(super) const EXIT_CODES: &str = "Exit codes:
   0  it is valid: nodes take the module
   1  it is not valid: nodes refuse the module; says why and what to do
-  2  the command line is wrong, or the file cannot be read or is neither a module nor an interface";
+  2  the command line is wrong, or the file cannot be read or is neither a module nor an interface
+  3  the chain or this machine failed";
 
 /// The longest file that is read: many times what a chain can be told to take.
 const FILE_BYTES_MAX: u64 = 64 << 20;
 
 #[derive(Debug, Args)]
 pub(super) struct InspectArgs {
-    /// A module, or the JSON of an interface.
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
-    /// Print JSON for programs.
-    #[arg(long)]
-    json: bool,
+    /// The file of a module or of an interface's JSON; or a contract on the chain, by address or name.
+    #[arg(value_name = "FILE|CONTRACT")]
+    what: String,
+    #[command(flatten)]
+    chain: ChainArgs,
 }
 
 #[derive(Debug, Diagnostic, thiserror::Error)]
@@ -45,32 +45,42 @@ enum FileError {
     Inspect(#[from] InspectError),
 }
 
+impl From<FileError> for Failed {
+    fn from(error: FileError) -> Self {
+        Self::input(error)
+    }
+}
+
 impl InspectArgs {
     pub(super) fn execute(&self, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
-        let report = read(&self.file).and_then(|bytes| {
-            // The rules that `vm build` holds modules to.
-            Ok(inspect(&self.file.display().to_string(), &bytes, &Params::default())?)
-        });
-        match report {
-            Ok(report) => {
-                drop(out.write_all(self.shown(&report).as_bytes()));
-                if report.ok { Exit::Ok } else { Exit::Unmet }
-            }
-            Err(error) => {
-                fail(out, err, self.json, error.into());
-                Exit::BadInput
-            }
-        }
+        finish(self.run(), self.chain.json, out, err)
     }
 
-    fn shown(&self, report: &Report) -> String {
-        if self.json {
-            return json_text(&json!(report));
-        }
+    fn run(&self) -> Done {
+        let path = Path::new(&self.what);
+        // What looks like a file is one, so that a wrong path is not looked for on a chain.
+        let is_file = path.exists() || path.extension().is_some() || self.what.contains(MAIN_SEPARATOR);
+        let report = if is_file { self.file(path)? } else { self.deployed()? };
         let mut shown = String::new();
-        let written = text::write(&mut shown, report, Colours::of(&std::io::stdout()));
+        let written = text::write(&mut shown, &report, Colours::of(&std::io::stdout()));
         debug_assert!(written.is_ok(), "writing to a String does not fail");
-        shown
+        Ok(Output::new(if report.ok { Exit::Ok } else { Exit::Unmet }, shown, &report))
+    }
+
+    fn file(&self, path: &Path) -> Result<Report, Failed> {
+        // The rules that `vm build` holds modules to.
+        let bytes = read(path)?;
+        Ok(inspect(&self.what, &bytes, &Params::default()).map_err(FileError::Inspect)?)
+    }
+
+    fn deployed(&self) -> Result<Report, Failed> {
+        let session = self.chain.open()?;
+        let found = session.contract(&self.what)?.info;
+        let code = session.api().code(found.code_hash.0)?.code.0;
+        let spec = Spec::from_bytes(&session.params().spec.0)
+            .map_err(|error| Failed::machine(miette::miette!("the chain's rules can't be read: {error}")))?;
+        let shown = format!("{} at {}", found.name, found.address);
+        Ok(inspect(&shown, &code, &spec.params).map_err(FileError::Inspect)?)
     }
 }
 

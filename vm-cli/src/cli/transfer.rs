@@ -43,7 +43,12 @@ impl TransferArgs {
     fn run(&self) -> Done {
         let session = self.chain.open()?;
         let payload = Payload::Transfer { to: session.address(&self.to)?, amount: self.amount };
-        let terms = Terms { gas_limit: self.gas_limit, gas_price: self.gas_price, nonce: self.nonce };
+        let terms = Terms {
+            gas_limit: self.gas_limit,
+            gas_price: self.gas_price,
+            nonce: self.nonce,
+            ..Terms::default()
+        };
         let done = run_or_send(&session, &self.from, terms, payload, self.send)?;
         Ok(sent(&session, &done, None, SEND))
     }
