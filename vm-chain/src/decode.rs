@@ -86,6 +86,39 @@ fn field_name(name: &[u8]) -> String {
     }
 }
 
+/// An error that a contract reverted with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revert {
+    /// Its code: below 65,536 of the VM or the SDK, from there on of the contract.
+    pub code: u32,
+    /// Its name.
+    pub name: String,
+    /// Its fields by name.
+    pub fields: Vec<(String, Human)>,
+}
+
+impl From<Revert> for ErrorInfo {
+    fn from(revert: Revert) -> Self {
+        let fields = revert.fields.iter().map(|(name, value)| (name.clone(), json(value))).collect();
+        Self { name: revert.name, code: revert.code, fields }
+    }
+}
+
+/// The error in a revert's bytes, which begin with its code; none where nobody knows the code.
+#[must_use]
+pub fn revert(output: &[u8], interface: Option<&Interface>, names: &Names) -> Option<Revert> {
+    let (code, rest) = output.split_first_chunk::<4>()?;
+    let code = u32::from_le_bytes(*code);
+    if let Some(record) = interface.and_then(|interface| interface.error(code)) {
+        let fields = decode_fields(&record.fields, rest, names)
+            .map(|fields| fields.into_iter().map(|(name, value, _)| (name, value)).collect())
+            .unwrap_or_default();
+        return Some(Revert { code, name: record.name.clone(), fields });
+    }
+    let known = u16::try_from(code).ok().and_then(|code| ErrorCode::try_from(code).ok())?;
+    Some(Revert { code, name: known.name().to_owned(), fields: Vec::new() })
+}
+
 /// What a transaction runs.
 #[derive(Debug)]
 pub struct Target {
@@ -149,33 +182,15 @@ impl<I: Interfaces> Decoder<I> {
     /// How a transaction or a frame with this status and output ended.
     #[must_use]
     pub fn ending(&self, status: Status, output: &[u8], interface: Option<&Interface>) -> Ending {
-        let vm = |code: ErrorCode| ErrorInfo {
-            name: code.name().to_owned(),
-            code: code.code().into(),
-            fields: Map::new(),
-        };
         let (status, error) = match status {
             Status::Success => ("success", None),
-            Status::Failed(code) => ("failed", Some(vm(code))),
-            Status::Reverted => ("reverted", self.revert(output, interface, vm)),
+            Status::Failed(code) => {
+                let (name, code) = (code.name().to_owned(), code.code().into());
+                ("failed", Some(ErrorInfo { name, code, fields: Map::new() }))
+            }
+            Status::Reverted => ("reverted", revert(output, interface, &self.names).map(Into::into)),
         };
         Ending { status: status.to_owned(), error }
-    }
-
-    /// A revert's bytes begin with the error's code: of the contract's interface, or one of the host's or the SDK's.
-    fn revert(
-        &self,
-        output: &[u8],
-        interface: Option<&Interface>,
-        vm: impl Fn(ErrorCode) -> ErrorInfo,
-    ) -> Option<ErrorInfo> {
-        let (code, rest) = output.split_first_chunk::<4>()?;
-        let code = u32::from_le_bytes(*code);
-        if let Some(record) = interface.and_then(|interface| interface.error(code)) {
-            let fields = self.fields(&record.fields, rest).unwrap_or_default();
-            return Some(ErrorInfo { name: record.name.clone(), code, fields });
-        }
-        u16::try_from(code).ok().and_then(|code| ErrorCode::try_from(code).ok()).map(vm)
     }
 
     /// What a transaction does.

@@ -3,9 +3,11 @@
 use std::ops::Range;
 
 use vm_core::interface::{Field, Interface};
-use vm_core::{ErrorCode, Event, Receipt, Status};
+use vm_core::{Event, Receipt, Status};
 use vm_host::Executed;
 use vm_state::{ReadError, StateReader, View};
+
+use vm_chain::decode::revert;
 
 use crate::names::Names;
 use crate::scenario::{
@@ -70,31 +72,12 @@ pub fn ending(status: Status, output: &[u8], interface: Option<&Interface>, name
             Ending { status: "failed", error, fields: Vec::new(), bytes: Vec::new() }
         }
         Status::Reverted => {
-            let (error, fields) = revert(output, interface, names);
-            let bytes = if error.is_none() { output.to_vec() } else { Vec::new() };
-            Ending { status: "reverted", error, fields, bytes }
+            let known = revert(output, interface, names);
+            let bytes = if known.is_none() { output.to_vec() } else { Vec::new() };
+            let (error, fields) = known.map(|error| (error.name, error.fields)).unzip();
+            Ending { status: "reverted", error, fields: fields.unwrap_or_default(), bytes }
         }
     }
-}
-
-/// A revert's bytes begin with the error's code: a contract's own from its interface, or one of the host's or SDK's.
-fn revert(
-    output: &[u8],
-    interface: Option<&Interface>,
-    names: &Names,
-) -> (Option<String>, Vec<(String, Human)>) {
-    let Some((code, rest)) = output.split_first_chunk::<4>() else {
-        return (None, Vec::new());
-    };
-    let code = u32::from_le_bytes(*code);
-    if let Some(record) = interface.and_then(|interface| interface.error(code)) {
-        let fields = decode_fields(&record.fields, rest, names)
-            .map(|fields| fields.into_iter().map(|(name, value, _)| (name, value)).collect())
-            .unwrap_or_default();
-        return (Some(record.name.clone()), fields);
-    }
-    let host = u16::try_from(code).ok().and_then(|code| ErrorCode::try_from(code).ok());
-    (host.map(|code| code.name().to_owned()), Vec::new())
 }
 
 /// `name { field = value, ... }` of an event, decoded where the interface is known.
