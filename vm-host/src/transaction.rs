@@ -25,7 +25,11 @@ pub(crate) fn intrinsic_gas(gas: &GasSchedule, bytes: u64) -> u64 {
 }
 
 /// Checks what does not depend on the state; returns the intrinsic gas.
-fn check_envelope(tx: &Transaction, limits: &Limits, gas: &GasSchedule) -> Result<u64, InvalidTransaction> {
+pub(crate) fn check_envelope(
+    tx: &Transaction,
+    limits: &Limits,
+    gas: &GasSchedule,
+) -> Result<u64, InvalidTransaction> {
     let bytes = u64::try_from(tx.encoded_size()).unwrap_or(u64::MAX);
     if bytes > limits.transaction_bytes.into() {
         return Err(InvalidTransaction::TooLong { found: bytes, limit: limits.transaction_bytes });

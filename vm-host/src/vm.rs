@@ -4,15 +4,15 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use vm_core::{Address, Block, BlockContext, Hash, Params};
+use vm_core::{Address, Block, BlockContext, Hash, Params, Transaction};
 use vm_state::{Journal, View};
 
 use crate::block::{BlockOutcome, Executed, execute_block};
-use crate::error::{BlockError, QueryError};
+use crate::error::{BlockError, InvalidTransaction, QueryError};
 use crate::module::ModuleCache;
 use crate::session::{Deadline, Running, Session};
 use crate::trace::TraceLevel;
-use crate::transaction;
+use crate::transaction::{self, check_envelope};
 
 /// Memory that translated modules may take, by the cache's own estimate.
 const CACHE_BYTES: u64 = 512 << 20;
@@ -79,6 +79,16 @@ impl Vm {
     #[must_use]
     pub fn params_hash(&self) -> Hash {
         self.params_hash
+    }
+
+    /// Checks what does not depend on the state: lengths, gas limit, intrinsic gas. For pools, before they keep
+    /// `transaction`; a block that holds one that fails is refused.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidTransaction`] that says why no block can hold it.
+    pub fn check_envelope(&self, transaction: &Transaction) -> Result<(), InvalidTransaction> {
+        check_envelope(transaction, self.params.limits(), self.params.gas()).map(drop)
     }
 
     /// Executes `block` on the state of its parent, and commits nothing.
