@@ -18,6 +18,8 @@ pub mod decode;
 pub mod explorer;
 mod log;
 pub mod names;
+#[cfg(feature = "node")]
+pub mod node;
 pub mod proof;
 pub mod rpc;
 pub mod sequencer;

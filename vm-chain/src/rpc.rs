@@ -10,6 +10,10 @@
 mod client;
 pub mod error;
 pub mod methods;
+pub mod openrpc;
+#[cfg(feature = "node")]
+pub mod server;
+pub mod subscriptions;
 mod travel;
 
 #[cfg(feature = "client")]

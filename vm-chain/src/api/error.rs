@@ -101,14 +101,14 @@ impl ApiError {
     pub fn code(&self) -> i32 {
         match self {
             Self::Request(_) => -32_602,
-            Self::Missing { .. } => -32_001,
-            Self::NotKept { .. } => -32_002,
-            Self::Unauthorized(_) => -32_010,
-            Self::Invalid(_) => -32_011,
-            Self::Pool(_) => -32_012,
-            Self::Pending { .. } => -32_013,
-            Self::Busy(_) => -32_020,
-            Self::Unsupported(_) => -32_021,
+            Self::Missing { .. } => -32_020,
+            Self::NotKept { .. } => -32_021,
+            Self::Unauthorized(_) => -32_030,
+            Self::Invalid(_) => -32_031,
+            Self::Pool(_) => -32_032,
+            Self::Pending { .. } => -32_033,
+            Self::Busy(_) => -32_040,
+            Self::Unsupported(_) => -32_041,
             Self::Node(_) | Self::Remote(_) => -32_603,
         }
     }

@@ -3,6 +3,9 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 #![allow(clippy::unwrap_used, reason = "a helper of tests: a panic is its failure")]
 
+#[cfg(all(feature = "client", feature = "node"))]
+pub(crate) mod node;
+
 use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 

@@ -1,0 +1,391 @@
+//! The transactions that wait for a block.
+//!
+//! A transaction that comes in has a confirmed sender and a sound envelope; the pool looks at nonce, fee and room.
+//!
+//! Invariants:
+//! - one transaction per sender and nonce, the nonce not below the sender's and at most [`PoolLimits::nonce_gap`] above;
+//! - transactions, those of one sender, and bytes stay below their limits;
+//! - [`Pool::take`] is a function of what came in and in which order: the oldest first, a sender's by their nonces;
+//! - a transaction that is being put into a block is neither replaced nor forgotten before that block is decided;
+//! - whoever waits for a transaction is told what became of it, once.
+//!
+//! Among transactions that can go into a block, the gas price changes nothing: arrival decides. A higher price only lets a
+//! sender replace what they sent before.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use parity_scale_codec::Encode as _;
+use vm_core::{Account, Address, Hash};
+use vm_host::InvalidTransaction;
+
+use crate::api::ApiError;
+use crate::chain::Position;
+use crate::signed::Signed;
+
+/// How much waits at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolLimits {
+    /// Transactions in all.
+    pub transactions: usize,
+    /// Transactions of one sender.
+    pub of_sender: usize,
+    /// Bytes of all transactions with their authorizations.
+    pub bytes: usize,
+    /// How far a nonce may be above the sender's.
+    pub nonce_gap: u64,
+    /// How long a transaction may wait: one whose nonce is never reached is forgotten.
+    pub age: Duration,
+}
+
+impl Default for PoolLimits {
+    fn default() -> Self {
+        Self {
+            transactions: 16_384,
+            of_sender: 512,
+            bytes: 64 << 20,
+            nonce_gap: 512,
+            age: Duration::from_secs(15 * 60),
+        }
+    }
+}
+
+/// How much goes into a block at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockLimits {
+    /// Transactions.
+    pub transactions: usize,
+    /// Bytes of the transactions.
+    pub bytes: u64,
+    /// Sum of their gas limits.
+    pub gas: u64,
+}
+
+/// Told once what became of a transaction. Must not block.
+pub type Reply = Box<dyn FnOnce(Result<Position, ApiError>) + Send>;
+
+/// A transaction on its way into a block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Its hash.
+    pub hash: Hash,
+    /// The transaction.
+    pub signed: Signed,
+}
+
+struct Entry {
+    signed: Signed,
+    hash: Hash,
+    bytes: usize,
+    arrival: u64,
+    since: Instant,
+    /// Whether it is being put into a block.
+    taken: bool,
+    replies: Vec<Reply>,
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Entry({}, arrival {}, {} wait)", self.hash, self.arrival, self.replies.len())
+    }
+}
+
+impl Entry {
+    fn tell(self, result: &Result<Position, ApiError>) {
+        for reply in self.replies {
+            reply(result.clone());
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Sender {
+    /// The nonce of its next transaction in a block.
+    next: u64,
+    waiting: BTreeMap<u64, Entry>,
+}
+
+/// The transactions that wait for a block.
+#[derive(Debug)]
+pub struct Pool {
+    limits: PoolLimits,
+    senders: BTreeMap<Address, Sender>,
+    hashes: BTreeMap<Hash, (Address, u64)>,
+    bytes: usize,
+    arrivals: u64,
+}
+
+fn bytes_of(signed: &Signed) -> usize {
+    signed.encoded_size()
+}
+
+impl Pool {
+    /// An empty pool.
+    #[must_use]
+    pub fn new(limits: PoolLimits) -> Self {
+        Self { limits, senders: BTreeMap::new(), hashes: BTreeMap::new(), bytes: 0, arrivals: 0 }
+    }
+
+    /// How many wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.hashes.len()
+    }
+
+    /// Whether none waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.hashes.is_empty()
+    }
+
+    /// How many bytes wait.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The transaction with this hash, if it waits.
+    #[must_use]
+    pub fn get(&self, hash: &Hash) -> Option<&Signed> {
+        let (sender, nonce) = self.hashes.get(hash)?;
+        Some(&self.senders.get(sender)?.waiting.get(nonce)?.signed)
+    }
+
+    /// The first nonce of `sender` from `next` on that no transaction has; none if none of theirs waits.
+    #[must_use]
+    pub fn next_nonce(&self, sender: &Address) -> Option<u64> {
+        let sender = self.senders.get(sender)?;
+        let mut nonce = sender.next;
+        while sender.waiting.contains_key(&nonce) {
+            nonce = nonce.saturating_add(1);
+        }
+        Some(nonce)
+    }
+
+    /// Whether a transaction could go into a block now.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.senders.values().any(|sender| sender.waiting.contains_key(&sender.next))
+    }
+
+    /// Takes in `signed`, whose sender has `account` after the head. One that waits already is taken in again: `reply` is
+    /// told with those before.
+    ///
+    /// # Errors
+    ///
+    /// [`ApiError::Invalid`], [`ApiError::Pool`] or [`ApiError::Busy`]; then `reply` is dropped and the pool is as before.
+    pub fn insert(
+        &mut self,
+        signed: Signed,
+        hash: Hash,
+        account: &Account,
+        reply: Option<Reply>,
+    ) -> Result<(), ApiError> {
+        if let Some((sender, nonce)) = self.hashes.get(&hash) {
+            let entry = self.senders.get_mut(sender).and_then(|sender| sender.waiting.get_mut(nonce));
+            if let Some(entry) = entry {
+                entry.replies.extend(reply);
+            }
+            return Ok(());
+        }
+        self.check_account(&signed, account)?;
+        let bytes = bytes_of(&signed);
+        let (address, nonce) = (signed.transaction.sender, signed.transaction.nonce);
+        let replaced = self.check_room(&signed, bytes)?;
+        let sender = self.senders.entry(address).or_default();
+        sender.next = account.nonce;
+        let arrival = self.arrivals;
+        self.arrivals = arrival.saturating_add(1);
+        let entry = Entry {
+            signed,
+            hash,
+            bytes,
+            arrival,
+            since: Instant::now(),
+            taken: false,
+            replies: reply.into_iter().collect(),
+        };
+        let before = sender.waiting.insert(nonce, entry);
+        debug_assert_eq!(before.is_some(), replaced, "the room was checked for this");
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.hashes.insert(hash, (address, nonce));
+        if let Some(before) = before {
+            self.bytes = self.bytes.saturating_sub(before.bytes);
+            self.hashes.remove(&before.hash);
+            before.tell(&Err(ApiError::Pool(format!(
+                "transaction {hash} took its place with a higher gas price"
+            ))));
+        }
+        Ok(())
+    }
+
+    fn check_account(&self, signed: &Signed, account: &Account) -> Result<(), ApiError> {
+        let transaction = &signed.transaction;
+        let (found, expected) = (transaction.nonce, account.nonce);
+        if found < expected {
+            return Err(ApiError::Invalid(InvalidTransaction::Nonce { expected, found }));
+        }
+        let gap = found.saturating_sub(expected);
+        if gap > self.limits.nonce_gap {
+            return Err(ApiError::Pool(format!(
+                "nonce {found} is {gap} above the sender's, {expected}; at most {} are allowed",
+                self.limits.nonce_gap
+            )));
+        }
+        let fee = u128::from(transaction.gas_limit).saturating_mul(transaction.gas_price.into());
+        if fee > account.balance.into() {
+            return Err(ApiError::Invalid(InvalidTransaction::Fee { fee, balance: account.balance }));
+        }
+        Ok(())
+    }
+
+    /// Whether there is room for `signed`; true if it replaces another.
+    fn check_room(&self, signed: &Signed, bytes: usize) -> Result<bool, ApiError> {
+        let transaction = &signed.transaction;
+        let sender = self.senders.get(&transaction.sender);
+        let before = sender.and_then(|sender| sender.waiting.get(&transaction.nonce));
+        let after = self.bytes.saturating_add(bytes);
+        if let Some(before) = before {
+            let price = before.signed.transaction.gas_price;
+            if before.taken {
+                return Err(ApiError::Pool(format!(
+                    "transaction {} with the same nonce is being put into a block",
+                    before.hash
+                )));
+            }
+            if transaction.gas_price <= price {
+                return Err(ApiError::Pool(format!(
+                    "transaction {} has the same nonce; one that replaces it needs a gas price above {price}",
+                    before.hash
+                )));
+            }
+            let after = after.saturating_sub(before.bytes);
+            return if after > self.limits.bytes { Err(full("bytes", self.limits.bytes)) } else { Ok(true) };
+        }
+        let of_sender = sender.map_or(0, |sender| sender.waiting.len());
+        if of_sender >= self.limits.of_sender {
+            return Err(ApiError::Pool(format!(
+                "{of_sender} transactions of this sender wait already, the most allowed"
+            )));
+        }
+        if self.len() >= self.limits.transactions {
+            return Err(full("transactions", self.limits.transactions));
+        }
+        if after > self.limits.bytes {
+            return Err(full("bytes", self.limits.bytes));
+        }
+        Ok(false)
+    }
+
+    /// What goes into the next block: the oldest that can, as many as fit. They stay here, and are decided by
+    /// [`Self::committed`], [`Self::drop_one`] or [`Self::give_back`].
+    pub fn take(&mut self, limits: &BlockLimits) -> Vec<Candidate> {
+        let mut ready: BTreeSet<(u64, Address, u64)> = self
+            .senders
+            .iter()
+            .filter_map(|(address, sender)| {
+                let entry = sender.waiting.get(&sender.next)?;
+                Some((entry.arrival, *address, sender.next))
+            })
+            .collect();
+        let (mut bytes, mut gas) = (0_u64, 0_u64);
+        let mut taken = Vec::new();
+        while taken.len() < limits.transactions
+            && let Some((_, address, nonce)) = ready.pop_first()
+        {
+            let Some(sender) = self.senders.get_mut(&address) else { continue };
+            let Some(entry) = sender.waiting.get_mut(&nonce) else { continue };
+            let transaction = &entry.signed.transaction;
+            let more = u64::try_from(transaction.encoded_size()).unwrap_or(u64::MAX);
+            let fits = bytes.saturating_add(more) <= limits.bytes
+                && gas.saturating_add(transaction.gas_limit) <= limits.gas;
+            if !fits {
+                // The others of this sender wait with it; smaller ones of other senders may still fit.
+                continue;
+            }
+            bytes = bytes.saturating_add(more);
+            gas = gas.saturating_add(transaction.gas_limit);
+            entry.taken = true;
+            taken.push(Candidate { hash: entry.hash, signed: entry.signed.clone() });
+            if let Some(nonce) = nonce.checked_add(1)
+                && let Some(next) = sender.waiting.get(&nonce)
+            {
+                ready.insert((next.arrival, address, nonce));
+            }
+        }
+        taken
+    }
+
+    /// The transactions at these hashes go on waiting.
+    pub fn give_back<'a>(&mut self, hashes: impl IntoIterator<Item = &'a Hash>) {
+        for hash in hashes {
+            let Some((sender, nonce)) = self.hashes.get(hash) else { continue };
+            let entry = self.senders.get_mut(sender).and_then(|sender| sender.waiting.get_mut(nonce));
+            if let Some(entry) = entry {
+                entry.taken = false;
+            }
+        }
+    }
+
+    fn remove(&mut self, hash: &Hash) -> Option<Entry> {
+        let (address, nonce) = self.hashes.remove(hash)?;
+        let sender = self.senders.get_mut(&address)?;
+        let entry = sender.waiting.remove(&nonce)?;
+        self.bytes = self.bytes.saturating_sub(entry.bytes);
+        if sender.waiting.is_empty() {
+            self.senders.remove(&address);
+        }
+        Some(entry)
+    }
+
+    /// Forgets the transaction, which no block will hold, and says why.
+    pub fn drop_one(&mut self, hash: &Hash, why: ApiError) {
+        if let Some(entry) = self.remove(hash) {
+            entry.tell(&Err(why));
+        }
+    }
+
+    /// The block at `height` holds these transactions, in this order, and is durable.
+    pub fn committed<'a>(&mut self, height: u64, hashes: impl IntoIterator<Item = &'a Hash>) {
+        for (index, hash) in (0..).zip(hashes) {
+            let Some((address, nonce)) = self.hashes.get(hash).copied() else { continue };
+            let entry = self.remove(hash);
+            if let Some(sender) = self.senders.get_mut(&address) {
+                sender.next = nonce.saturating_add(1);
+            }
+            if let Some(entry) = entry {
+                entry.tell(&Ok(Position { height, index }));
+            }
+        }
+    }
+
+    /// Forgets all, and says why.
+    pub fn clear(&mut self, why: &ApiError) {
+        self.hashes.clear();
+        self.bytes = 0;
+        let senders = std::mem::take(&mut self.senders);
+        for entry in senders.into_values().flat_map(|sender| sender.waiting.into_values()) {
+            entry.tell(&Err(why.clone()));
+        }
+    }
+
+    /// Forgets what has waited too long at `now`.
+    pub fn expire(&mut self, now: Instant) {
+        let age = self.limits.age;
+        let is_old = |entry: &&Entry| !entry.taken && now.saturating_duration_since(entry.since) > age;
+        let waiting = self.senders.values().flat_map(|sender| sender.waiting.values());
+        let old: Vec<Hash> = waiting.filter(is_old).map(|entry| entry.hash).collect();
+        for hash in old {
+            let why = format!("it waited {} s and its nonce was not reached", age.as_secs());
+            self.drop_one(&hash, ApiError::Pool(why));
+        }
+    }
+}
+
+fn full(what: &str, limit: usize) -> ApiError {
+    ApiError::Busy(format!("its pool is full at {limit} {what}"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,113 @@
+//! From a method's name to its answer.
+
+use std::sync::Arc;
+
+use jsonrpsee_core::server::{Methods, RpcModule};
+use jsonrpsee_types::{ErrorObjectOwned, Params};
+use serde_json::value::RawValue;
+use tokio::sync::{Semaphore, broadcast, oneshot};
+
+use super::feed::{self, News};
+use super::{Served, ServerError, ServerOptions};
+use crate::api::{Api as _, ApiError, Local};
+use crate::node::pool::Reply;
+use crate::rpc::methods::{METHODS, Method, SendParams, params, result};
+use crate::rpc::{ErrorData, Travels};
+use crate::signed::Signed;
+
+/// The method that waits for a block, and so for no thread.
+const SEND: &str = "vm_send";
+
+/// What answers need.
+#[derive(Debug)]
+pub(super) struct Context {
+    pub(super) served: Served,
+    pub(super) news: broadcast::Sender<News>,
+    reads: Arc<Semaphore>,
+    in_flight: Semaphore,
+    in_flight_max: usize,
+}
+
+pub(super) fn error_object(error: &ApiError) -> ErrorObjectOwned {
+    ErrorObjectOwned::owned(error.code(), error.to_string(), Some(ErrorData::from(error)))
+}
+
+pub(super) fn methods(
+    served: Served,
+    options: &ServerOptions,
+) -> Result<(Methods, Arc<Context>), ServerError> {
+    let context = Arc::new(Context {
+        served,
+        news: broadcast::channel(options.backlog.max(1)).0,
+        reads: Arc::new(Semaphore::new(options.reads.max(1))),
+        in_flight: Semaphore::new(options.in_flight),
+        in_flight_max: options.in_flight,
+    });
+    let mut module = RpcModule::from_arc(context.clone());
+    for method in METHODS {
+        module.register_async_method(method.name, move |params, context, _| async move {
+            let result = context.answer(method, &params).await;
+            context.served.metrics.request(method.name, &result);
+            result.map_err(|error| error_object(&error))
+        })?;
+    }
+    feed::register(&mut module)?;
+    Ok((module.into(), context))
+}
+
+impl Context {
+    async fn answer(
+        self: &Arc<Self>,
+        method: &'static Method,
+        params: &Params<'static>,
+    ) -> Result<Box<RawValue>, ApiError> {
+        if let Some(why) = self.served.producer.failure() {
+            return Err(ApiError::Node(why));
+        }
+        let _one = self
+            .in_flight
+            .try_acquire()
+            .map_err(|_| ApiError::Busy(format!("it is answering {} requests", self.in_flight_max)))?;
+        let text = params.as_str().unwrap_or_default().to_owned();
+        if method.name == SEND {
+            return self.send(text).await;
+        }
+        self.read(move |api| (method.call)(api, &text)).await
+    }
+
+    /// Runs `run` on a thread that may block, of which there is a bounded number.
+    pub(super) async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        run: impl FnOnce(&Local) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let closed = |_| ApiError::Busy("it is stopping".to_owned());
+        let permit = self.reads.clone().acquire_owned().await.map_err(closed)?;
+        let context = self.clone();
+        let task = tokio::task::spawn_blocking(move || {
+            let result = run(&context.served.api);
+            drop(permit);
+            result
+        });
+        task.await.unwrap_or_else(|_| Err(ApiError::Node("the request panicked; this is a bug".to_owned())))
+    }
+
+    /// As [`Local::send`], but no thread waits for the block.
+    async fn send(self: &Arc<Self>, text: String) -> Result<Box<RawValue>, ApiError> {
+        let (sender, told) = oneshot::channel();
+        let reply: Reply = Box::new(move |result| drop(sender.send(result)));
+        let producer = self.served.producer.clone();
+        let hash = self
+            .read(move |_| {
+                let SendParams { signed } = params(&text)?;
+                producer.enqueue(Signed::unpack(signed)?, Some(reply))
+            })
+            .await?;
+        let wait = self.served.producer.wait();
+        match tokio::time::timeout(wait, told).await {
+            Ok(Ok(told)) => told?,
+            Ok(Err(_)) => return Err(ApiError::Node("the producer ended".to_owned())),
+            Err(_) => return Err(ApiError::Pending { hash, seconds: wait.as_secs() }),
+        };
+        self.read(move |api| result(&api.receipt(hash)?)).await
+    }
+}

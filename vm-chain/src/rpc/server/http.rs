@@ -1,0 +1,226 @@
+//! HTTP: who may ask, what is asked for, and how much of it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, ORIGIN, X_CONTENT_TYPE_OPTIONS};
+use http::uri::Authority;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use jsonrpsee_core::server::Methods;
+use jsonrpsee_server::{HttpBody, ServerConfig, StopHandle, TowerServiceBuilder, ws};
+use serde_json::{Value, json};
+use tower::Service as _;
+use tower::layer::util::Identity;
+
+use super::dispatch::Context;
+use super::{PageFile, ServerOptions};
+use crate::api::{Api as _, ApiError};
+use crate::node::Metrics;
+use crate::sequencer::{Sequencer as _, now};
+
+type Answer = Response<HttpBody>;
+
+#[derive(Debug)]
+pub(super) struct Site {
+    context: Arc<Context>,
+    methods: Methods,
+    rpc: TowerServiceBuilder<Identity, Identity>,
+    stop: StopHandle,
+    address: SocketAddr,
+    openrpc: String,
+    options: ServerOptions,
+}
+
+const JSON: &str = "application/json";
+const TEXT: &str = "text/plain; charset=utf-8";
+const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+fn respond(status: StatusCode, media_type: &'static str, body: impl Into<HttpBody>) -> Answer {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response
+}
+
+fn refuse(status: StatusCode, why: &str) -> Answer {
+    respond(status, TEXT, format!("{why}\n"))
+}
+
+/// Whether a `Host` or the rest of an `Origin` names this machine.
+fn is_loopback(authority: &str) -> bool {
+    let Ok(authority) = authority.parse::<Authority>() else { return false };
+    let host = authority.host();
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    host.eq_ignore_ascii_case("localhost")
+        || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Whether a request to a loopback address comes from this machine's own programs and pages.
+fn is_local(uri: &Uri, headers: &HeaderMap) -> bool {
+    let host = match uri.authority() {
+        Some(authority) => Some(authority.as_str()),
+        None => headers.get(HOST).and_then(|host| host.to_str().ok()),
+    };
+    let origin = match headers.get(ORIGIN).map(HeaderValue::to_str) {
+        None => true,
+        Some(Ok(origin)) => origin.split_once("://").is_some_and(|(_, authority)| is_loopback(authority)),
+        Some(Err(_)) => false,
+    };
+    host.is_some_and(is_loopback) && origin
+}
+
+impl Site {
+    pub(super) fn new(
+        context: Arc<Context>,
+        methods: Methods,
+        config: ServerConfig,
+        stop: StopHandle,
+        address: SocketAddr,
+        options: ServerOptions,
+    ) -> Self {
+        let rpc = jsonrpsee_server::Server::builder().set_config(config).to_service_builder();
+        let openrpc = crate::rpc::openrpc::document().to_string();
+        Self { context, methods, rpc, stop, address, openrpc, options }
+    }
+
+    pub(super) fn options(&self) -> &ServerOptions {
+        &self.options
+    }
+
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.context.served.metrics
+    }
+
+    pub(super) async fn answer(&self, request: Request<Incoming>) -> Answer {
+        if self.address.ip().is_loopback() && !is_local(request.uri(), request.headers()) {
+            self.metrics().refused("host");
+            let why = "this node listens on loopback and answers only there: Host, and Origin where it is given, must be localhost or a loopback address";
+            return refuse(StatusCode::FORBIDDEN, why);
+        }
+        if ws::is_upgrade_request(&request) {
+            return self.rpc(request.map(HttpBody::new)).await;
+        }
+        match (request.method(), request.uri().path()) {
+            (&Method::POST, "/") => self.call(request).await,
+            (&Method::GET, "/health") => self.health().await,
+            (&Method::GET, "/metrics") => self.counted(),
+            (&Method::GET, "/openrpc.json") => respond(StatusCode::OK, JSON, self.openrpc.clone()),
+            (&Method::GET, path) => self.file(path),
+            (_, "/" | "/health" | "/metrics" | "/openrpc.json") => refuse(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "JSON-RPC is POST /; GET /health, /metrics and /openrpc.json are for reading",
+            ),
+            _ => refuse(StatusCode::NOT_FOUND, "there is nothing here; JSON-RPC is POST /"),
+        }
+    }
+
+    /// JSON-RPC in a body that is read here, so that it has a limit of time as well as of bytes.
+    async fn call(&self, request: Request<Incoming>) -> Answer {
+        let limit = usize::try_from(self.options.request_bytes).unwrap_or(usize::MAX);
+        let (parts, body) = request.into_parts();
+        let collected = Limited::new(body, limit).collect();
+        let body = match tokio::time::timeout(self.options.body_time, collected).await {
+            Ok(Ok(body)) => body.to_bytes(),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => {
+                self.metrics().refused("request_bytes");
+                return refuse(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    &format!("the request has more than {limit} bytes, the most allowed"),
+                );
+            }
+            Ok(Err(error)) => {
+                return refuse(StatusCode::BAD_REQUEST, &format!("the body can't be read: {error}"));
+            }
+            Err(_) => {
+                self.metrics().refused("body_time");
+                let seconds = self.options.body_time.as_secs_f32();
+                return refuse(
+                    StatusCode::REQUEST_TIMEOUT,
+                    &format!("the request's body took more than {seconds} s"),
+                );
+            }
+        };
+        self.rpc(Request::from_parts(parts, HttpBody::new(Full::new(body)))).await
+    }
+
+    async fn rpc(&self, request: Request<HttpBody>) -> Answer {
+        let mut service = self.rpc.clone().build(self.methods.clone(), self.stop.clone());
+        let answered = service.call(request).await;
+        answered.unwrap_or_else(|error| refuse(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()))
+    }
+
+    async fn health(&self) -> Answer {
+        let producer = &self.context.served.producer;
+        // Not among the reads: a node that is busy with them is not ill.
+        let context = self.context.clone();
+        let status = tokio::task::spawn_blocking(move || context.served.api.status()).await;
+        let status = status.unwrap_or_else(|_| Err(ApiError::Node("the status panicked".to_owned())));
+        let failure = producer.failure();
+        let alive = producer.is_alive() && status.is_ok();
+        let head = status.as_ref().ok().map(|status| &status.head);
+        let body: Value = json!({
+            "ok": alive,
+            "height": head.map(|head| head.height),
+            "head_age_ms": head.map(|head| now().saturating_sub(head.time)),
+            "pending": producer.pending(),
+            "producer": if producer.is_alive() { "alive" } else { "stopped" },
+            "failure": failure.or_else(|| status.as_ref().err().map(ToString::to_string)),
+        });
+        let code = if alive { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        respond(code, JSON, format!("{body}\n"))
+    }
+
+    fn counted(&self) -> Answer {
+        let producer = &self.context.served.producer;
+        respond(StatusCode::OK, METRICS, self.metrics().text(producer.pending(), producer.pending_bytes()))
+    }
+
+    fn file(&self, path: &str) -> Answer {
+        let Some(files) = self.options.page else {
+            let why = "there is no page here; `vm devnet --explorer` serves one, and JSON-RPC is POST /";
+            return refuse(StatusCode::NOT_FOUND, why);
+        };
+        let Some(PageFile { media_type, text, .. }) = files.iter().find(|file| file.path == path) else {
+            return refuse(StatusCode::NOT_FOUND, "there is nothing here");
+        };
+        let mut response = respond(StatusCode::OK, media_type, *text);
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(crate::explorer::POLICY));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_hosts_are_local() {
+        for host in ["localhost", "LOCALHOST:8600", "127.0.0.1:8600", "127.1.2.3", "[::1]:8600"] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in
+            ["", "evil.example", "localhost.evil.example", "127.0.0.1.evil.example:80", "10.0.0.1", "[::2]"]
+        {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_foreign_origin_is_not_local() {
+        let uri = Uri::from_static("/");
+        let mut headers = HeaderMap::new();
+        assert!(!is_local(&uri, &headers), "no host");
+        headers.insert(HOST, HeaderValue::from_static("127.0.0.1:8600"));
+        assert!(is_local(&uri, &headers));
+        headers.insert(ORIGIN, HeaderValue::from_static("http://localhost:8600"));
+        assert!(is_local(&uri, &headers));
+        for origin in ["https://evil.example", "null", "http://localhost.evil.example"] {
+            headers.insert(ORIGIN, HeaderValue::from_static(origin));
+            assert!(!is_local(&uri, &headers), "{origin}");
+        }
+    }
+}
