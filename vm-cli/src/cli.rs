@@ -7,6 +7,7 @@ mod call;
 mod completions;
 mod deploy;
 mod dev;
+mod devnet;
 mod failure;
 mod inspect;
 mod keys;
@@ -107,6 +108,9 @@ enum Command {
     /// Runs a contract's tests as native code and as wasm, and its scenarios; shows what its functions cost.
     #[command(after_help = test::EXIT_CODES)]
     Test(test::TestArgs),
+    /// Runs a local chain: named accounts with money, JSON-RPC, subscriptions, metrics.
+    #[command(after_help = devnet::EXIT_CODES)]
+    Devnet(devnet::DevnetArgs),
     /// Says what a module or an interface is, and whether nodes take it.
     #[command(after_help = inspect::EXIT_CODES)]
     Inspect(inspect::InspectArgs),
@@ -239,6 +243,7 @@ impl Cli {
             Command::Run(args) => args.execute(out, err),
             Command::New(args) => args.execute(out, err),
             Command::Build(args) => args.execute(out, err),
+            Command::Devnet(args) => args.execute(out, err),
             Command::Bindgen(args) => args.execute(out, err),
             Command::Test(args) => args.execute(out, err),
             Command::Verify(args) => args.execute(out, err),
