@@ -130,6 +130,9 @@ pub enum ChainError {
     /// Something is at the path already.
     #[error("{} exists already and was left as it is", .0.display())]
     Exists(PathBuf),
+    /// A chain was begun at the path and not finished: the process died, or the disk was full.
+    #[error("{} holds the beginning of a chain that was never finished; nothing is in it: remove it, and try again", .0.display())]
+    Unfinished(PathBuf),
     /// The folder can't be made or looked at.
     #[error("cannot make or read {}: {cause}", at.display())]
     Folder {
@@ -215,7 +218,11 @@ fn new_folder(path: &Path) -> Result<(), ChainError> {
     if path.is_dir() {
         // An empty folder is as good as none.
         if std::fs::read_dir(path).map_err(failed)?.next().is_some() {
-            return Err(ChainError::Exists(path.to_owned()));
+            return Err(if path.join(STATE_FILE).is_file() && !path.join(BLOCKS_FILE).exists() {
+                ChainError::Unfinished(path.to_owned())
+            } else {
+                ChainError::Exists(path.to_owned())
+            });
         }
     } else if path.try_exists().map_err(failed)? || path.is_symlink() {
         return Err(ChainError::Exists(path.to_owned()));

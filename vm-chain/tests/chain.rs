@@ -139,6 +139,14 @@ fn r113_what_is_no_chain_is_named_and_left_alone() {
     assert!(matches!(error, ChainError::Exists(_)), "{error}");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
 
+    // What a process leaves that dies while it makes a chain: the log is written last.
+    let begun = folder.path().join("begun");
+    drop(create(&begun));
+    std::fs::remove_file(begun.join(BLOCKS_FILE)).unwrap();
+    assert!(matches!(open(&begun).unwrap_err(), ChainError::Missing(_)));
+    let error = Chain::create(&Place::Folder(begun.clone()), spec(), ChainOptions::default()).unwrap_err();
+    assert!(matches!(error, ChainError::Unfinished(_)), "{error}");
+
     // A log that is none, and one that was damaged.
     let log = path.join(BLOCKS_FILE);
     let good = std::fs::read(&log).unwrap();

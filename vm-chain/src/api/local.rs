@@ -15,8 +15,8 @@ use vm_state::{
 use super::trace::TraceInfo;
 use super::types::{
     AccountInfo, Answer, At, BlockInfo, ChunkInfo, Claim, CodeInfo, ContractInfo, ContractPage, EventFilter,
-    EventPage, HeaderInfo, Level, MintInfo, NamedAddress, NamedAnswer, NamedCall, ObjectFilter, ObjectInfo,
-    ParamsInfo, Proof, QueryRequest, ReceiptInfo, Status, TransactionInfo, WitnessInfo,
+    EventInfo, EventPage, HeaderInfo, Level, MintInfo, NamedAddress, NamedAnswer, NamedCall, ObjectFilter,
+    ObjectInfo, ParamsInfo, Proof, QueryRequest, ReceiptInfo, Status, TransactionInfo, WitnessInfo,
 };
 use super::{Api, ApiError, ITEMS_MAX, named};
 use crate::chain::{Chain, Position};
@@ -62,6 +62,34 @@ impl Local {
 
     fn chain(&self) -> RwLockReadGuard<'_, Chain> {
         self.chain.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The events of one block that `filter` lets through. The chain is locked for a block at a time, so that a long search
+    /// keeps no block from being committed.
+    fn events_of(
+        &self,
+        height: u64,
+        filter: &EventFilter,
+        view: &Arc<dyn View>,
+    ) -> Result<Vec<EventInfo>, ApiError> {
+        let wanted = |event: &vm_core::Event| {
+            filter.contract.is_none_or(|contract| contract.0 == event.contract)
+                && filter.name.as_ref().is_none_or(|name| *name == event.name)
+        };
+        let chain = self.chain();
+        let Some(receipts) = chain.receipts(height)? else { return Ok(Vec::new()) };
+        if !receipts.iter().flat_map(|receipt| &receipt.events).any(wanted) {
+            return Ok(Vec::new());
+        }
+        let Some(body) = chain.body(height)? else { return Ok(Vec::new()) };
+        let decoder = Decoder::new(InState::new(&chain, view.clone()));
+        let mut found = Vec::new();
+        for ((index, signed), receipt) in (0..).zip(&body.transactions).zip(&receipts) {
+            let events = decoder.events(receipt, &chain.hash(signed), Position { height, index })?;
+            let kept = events.into_iter().zip(&receipt.events).filter(|(_, event)| wanted(event));
+            found.extend(kept.map(|(info, _)| info));
+        }
+        Ok(found)
     }
 
     fn limit(limit: Option<u32>) -> usize {
@@ -311,11 +339,12 @@ impl Api for Local {
     }
 
     fn events(&self, filter: EventFilter) -> Result<EventPage, ApiError> {
-        let chain = self.chain();
-        let decoder = Decoder::new(InState::new(&chain, chain.view()?));
-        let oldest = chain.oldest_block()?.unwrap_or(u64::MAX);
+        let (view, oldest, head) = {
+            let chain = self.chain();
+            (chain.view()?, chain.oldest_block()?.unwrap_or(u64::MAX), chain.head().height)
+        };
         let from = filter.from.unwrap_or(0).max(oldest);
-        let to = filter.to.unwrap_or(u64::MAX).min(chain.head().height);
+        let to = filter.to.unwrap_or(u64::MAX).min(head);
         let limit = Self::limit(filter.limit);
         let mut page = EventPage { events: Vec::new(), next: None };
         for height in from..=to {
@@ -323,28 +352,13 @@ impl Api for Local {
                 page.next = Some(height);
                 break;
             }
-            let (Some(body), Some(receipts)) = (chain.body(height)?, chain.receipts(height)?) else {
-                continue;
-            };
-            let before = page.events.len();
-            for ((index, signed), receipt) in (0..).zip(&body.transactions).zip(&receipts) {
-                let wanted = |event: &vm_core::Event| {
-                    filter.contract.is_none_or(|contract| contract.0 == event.contract)
-                        && filter.name.as_ref().is_none_or(|name| *name == event.name)
-                };
-                if !receipt.events.iter().any(wanted) {
-                    continue;
-                }
-                let events = decoder.events(receipt, &chain.hash(signed), Position { height, index })?;
-                let kept = events.into_iter().zip(&receipt.events).filter(|(_, event)| wanted(event));
-                page.events.extend(kept.map(|(info, _)| info));
-            }
-            if page.events.len() > limit && before > 0 {
-                // The block did not fit behind the others: it begins the next page.
-                page.events.truncate(before);
+            let found = self.events_of(height, &filter, &view)?;
+            if !page.events.is_empty() && page.events.len().saturating_add(found.len()) > limit {
+                // The block does not fit behind the others: it begins the next page.
                 page.next = Some(height);
                 break;
             }
+            page.events.extend(found);
             if page.events.len() >= limit && height < to {
                 page.next = Some(height.saturating_add(1));
                 break;
