@@ -7,10 +7,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
-use vm_core::{Address, Hash, Transaction};
+use vm_core::{Address, Transaction};
 use zeroize::Zeroize as _;
 
-use crate::signed::{Signed, message};
+use crate::signed::{ChainId, Signed, message};
 
 /// The accounts of a local chain, by name. Their secrets are public: never use them where money is.
 pub const DEV_NAMES: [&str; 10] =
@@ -82,10 +82,10 @@ impl SecretKey {
         PublicKey(self.0.verifying_key().to_bytes())
     }
 
-    /// `transaction` with this key's signature for the chain whose parameters hash to `params`.
+    /// `transaction` with this key's signature for `chain`.
     #[must_use]
-    pub fn sign(&self, transaction: Transaction, params: &Hash) -> Signed {
-        let signature = self.0.sign(&message(&transaction.hash(params)));
+    pub fn sign(&self, transaction: Transaction, chain: &ChainId) -> Signed {
+        let signature = self.0.sign(&message(&transaction.hash(&chain.params), chain));
         let mut authorization = self.public().0.to_vec();
         authorization.extend_from_slice(&signature.to_bytes());
         Signed { transaction, authorization }

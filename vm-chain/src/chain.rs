@@ -26,7 +26,7 @@ use vm_state::{
 
 pub use crate::log::{Body, Position};
 use crate::log::{Log, LogError};
-use crate::signed::Signed;
+use crate::signed::{ChainId, Signed};
 
 /// The file with the state, in a chain's folder.
 pub const STATE_FILE: &str = "state.redb";
@@ -69,6 +69,15 @@ impl Spec {
     /// [`GenesisError`] for accounts that are no genesis.
     pub fn genesis(&self) -> Result<Genesis, GenesisError> {
         Genesis::new(&self.params, self.time, &self.accounts)
+    }
+
+    /// What signatures on the chain are for.
+    ///
+    /// # Errors
+    ///
+    /// [`GenesisError`] for accounts that are no genesis.
+    pub fn id(&self) -> Result<ChainId, GenesisError> {
+        Ok(ChainId { params: self.params.hash(), genesis: self.genesis()?.header().hash() })
     }
 
     /// Its bytes: SCALE of the parameters' bytes, the time, the accounts and the names.
@@ -204,6 +213,7 @@ pub struct Chain {
     state: Box<dyn Store + Send + Sync>,
     log: Log,
     spec: Spec,
+    id: ChainId,
     vm: Arc<Vm>,
     folder: Option<PathBuf>,
     interfaces: Mutex<BTreeMap<Hash, Arc<Interface>>>,
@@ -231,9 +241,15 @@ fn new_folder(path: &Path) -> Result<(), ChainError> {
 }
 
 impl Chain {
-    fn new(state: Box<dyn Store + Send + Sync>, log: Log, spec: Spec, folder: Option<PathBuf>) -> Self {
+    fn new(
+        state: Box<dyn Store + Send + Sync>,
+        log: Log,
+        spec: Spec,
+        folder: Option<PathBuf>,
+    ) -> Result<Self, ChainError> {
         let vm = Arc::new(Vm::new(spec.params.clone()));
-        Self { state, log, spec, vm, folder, interfaces: Mutex::default() }
+        let id = spec.id()?;
+        Ok(Self { state, log, spec, id, vm, folder, interfaces: Mutex::default() })
     }
 
     /// A new chain.
@@ -248,7 +264,7 @@ impl Chain {
                 let state = MemoryStore::with(&genesis, Retention { states: options.states });
                 let log = Log::create(None, &spec.to_bytes())
                     .map_err(|cause| ChainError::Log { at: PathBuf::new(), cause })?;
-                Ok(Self::new(Box::new(state), log, spec, None))
+                Self::new(Box::new(state), log, spec, None)
             }
             Place::Folder(path) => {
                 new_folder(path)?;
@@ -283,7 +299,7 @@ impl Chain {
         let at = path.join(BLOCKS_FILE);
         // The log is what makes the folder a chain; it is written last.
         let log = Log::create(Some(&at), &spec.to_bytes()).map_err(|cause| ChainError::Log { at, cause })?;
-        Ok(Self::new(state, log, spec, Some(path.to_owned())))
+        Self::new(state, log, spec, Some(path.to_owned()))
     }
 
     /// Opens the chain in a folder. A block that was written to the log and not to the state, by a process that died in
@@ -310,7 +326,7 @@ impl Chain {
                 return Err(ChainError::Apart { at: path.to_owned(), state: head, log: last });
             }
         }
-        Ok(Self::new(Box::new(state), log, spec, Some(path.to_owned())))
+        Self::new(Box::new(state), log, spec, Some(path.to_owned()))
     }
 
     fn log_error(&self, cause: LogError) -> ChainError {
@@ -322,6 +338,12 @@ impl Chain {
     #[must_use]
     pub fn spec(&self) -> &Spec {
         &self.spec
+    }
+
+    /// What signatures on it are for.
+    #[must_use]
+    pub fn id(&self) -> ChainId {
+        self.id
     }
 
     /// Its engine.

@@ -32,4 +32,4 @@ pub use api::{Api, ApiError, Fault};
 pub use chain::{Chain, ChainError, Place, Position};
 pub use names::Names;
 pub use sequencer::{Direct, Sequencer};
-pub use signed::{Authority, Ed25519, Refused, Signed};
+pub use signed::{Authority, ChainId, Ed25519, Refused, Signed};

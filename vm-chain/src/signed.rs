@@ -12,14 +12,25 @@ use vm_core::{Address, Hash, Transaction};
 
 use crate::account::{DEV_NAMES, PublicKey, SecretKey};
 
-/// What a signature is over, in front of the transaction's hash: no other protocol's message looks like it.
+/// The chain that a signature is for. Two chains with the same rules have the same transaction hashes; what tells them
+/// apart is how they began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChainId {
+    /// The hash of its rules.
+    pub params: Hash,
+    /// The hash of its first block.
+    pub genesis: Hash,
+}
+
+/// What a signature is over, in front of the genesis' and the transaction's hash: no other protocol's message looks
+/// like it.
 const SIGNING_CONTEXT: &[u8] = b"vm-chain 2026 transaction\0";
 
 /// The longest authorization that any authority is asked about.
 pub const AUTHORIZATION_BYTES_MAX: usize = 1_024;
 
-pub(crate) fn message(transaction: &Hash) -> Vec<u8> {
-    [SIGNING_CONTEXT, transaction.as_bytes()].concat()
+pub(crate) fn message(transaction: &Hash, chain: &ChainId) -> Vec<u8> {
+    [SIGNING_CONTEXT, chain.genesis.as_bytes(), transaction.as_bytes()].concat()
 }
 
 /// A transaction as it travels and as blocks keep it: SCALE of the transaction, then of the authorization.
@@ -88,12 +99,12 @@ pub enum Refused {
 
 /// Says whether a transaction is its sender's. The embedder's hook: pools and proposers ask it, the VM never does.
 pub trait Authority: Debug + Send + Sync {
-    /// Confirms that `signed` is its sender's; `hash` is the transaction's hash on this chain.
+    /// Confirms that `signed` is its sender's, on this chain.
     ///
     /// # Errors
     ///
     /// [`Refused`] if it is not.
-    fn confirm(&self, signed: &Signed, hash: &Hash) -> Result<(), Refused>;
+    fn confirm(&self, signed: &Signed, chain: &ChainId) -> Result<(), Refused>;
 }
 
 /// An authorization is a public key and its signature; the sender is the key's address, or a named account with that key.
@@ -121,7 +132,7 @@ impl Ed25519 {
 }
 
 impl Authority for Ed25519 {
-    fn confirm(&self, signed: &Signed, hash: &Hash) -> Result<(), Refused> {
+    fn confirm(&self, signed: &Signed, chain: &ChainId) -> Result<(), Refused> {
         let form = || Refused::Form { found: signed.authorization.len(), expected: AUTHORIZATION_BYTES };
         let (key, signature) = signed.authorization.split_first_chunk::<32>().ok_or_else(form)?;
         let signature: &[u8; 64] = signature.try_into().map_err(|_| form())?;
@@ -130,10 +141,11 @@ impl Authority for Ed25519 {
         if key.address() != sender && self.named.get(&sender) != Some(&key) {
             return Err(Refused::OtherSender { key, speaks_for: key.address(), sender });
         }
-        if key.verifies(&message(hash), signature) {
+        let transaction = signed.transaction.hash(&chain.params);
+        if key.verifies(&message(&transaction, chain), signature) {
             Ok(())
         } else {
-            Err(Refused::Signature { key, transaction: *hash })
+            Err(Refused::Signature { key, transaction })
         }
     }
 }
@@ -148,52 +160,52 @@ mod tests {
         Transaction { sender, nonce: 3, gas_limit: 10_000, gas_price: 0, payload }
     }
 
-    const PARAMS: Hash = Hash([7; 32]);
+    const CHAIN: ChainId = ChainId { params: Hash([7; 32]), genesis: Hash([1; 32]) };
 
     #[test]
     fn r102_a_key_speaks_for_its_address_and_a_dev_key_for_its_name() {
         let key = SecretKey::from_seed([9; 32]);
-        let own = key.sign(transfer(key.public().address()), &PARAMS);
-        let hash = own.transaction.hash(&PARAMS);
-        assert_eq!(Ed25519::new().confirm(&own, &hash), Ok(()));
+        let own = key.sign(transfer(key.public().address()), &CHAIN);
+        assert_eq!(Ed25519::new().confirm(&own, &CHAIN), Ok(()));
 
-        let alice = SecretKey::dev("alice").sign(transfer(Address::named("alice")), &PARAMS);
-        let hash = alice.transaction.hash(&PARAMS);
-        assert_eq!(Ed25519::with_dev_accounts().confirm(&alice, &hash), Ok(()));
-        assert!(matches!(Ed25519::new().confirm(&alice, &hash), Err(Refused::OtherSender { .. })));
+        let alice = SecretKey::dev("alice").sign(transfer(Address::named("alice")), &CHAIN);
+        assert_eq!(Ed25519::with_dev_accounts().confirm(&alice, &CHAIN), Ok(()));
+        assert!(matches!(Ed25519::new().confirm(&alice, &CHAIN), Err(Refused::OtherSender { .. })));
     }
 
     #[test]
     fn r102_no_signature_no_entry() {
         let authority = Ed25519::with_dev_accounts();
         let key = SecretKey::dev("alice");
-        let signed = key.sign(transfer(Address::named("alice")), &PARAMS);
-        let hash = signed.transaction.hash(&PARAMS);
+        let signed = key.sign(transfer(Address::named("alice")), &CHAIN);
 
         for length in [0, 31, 32, 95, 97] {
             let mut other = signed.clone();
             other.authorization.resize(length, 0);
             let expected = Err(Refused::Form { found: length, expected: 96 });
-            assert_eq!(authority.confirm(&other, &hash), expected);
+            assert_eq!(authority.confirm(&other, &CHAIN), expected);
         }
         for byte in 0..96 {
             let mut other = signed.clone();
             other.authorization[byte] ^= 1;
-            assert!(authority.confirm(&other, &hash).is_err(), "byte {byte}");
+            assert!(authority.confirm(&other, &CHAIN).is_err(), "byte {byte}");
         }
         let mut other = signed.clone();
         other.transaction.nonce += 1;
-        let other_hash = other.transaction.hash(&PARAMS);
-        assert!(matches!(authority.confirm(&other, &other_hash), Err(Refused::Signature { .. })));
-        let other_chain = signed.transaction.hash(&Hash([8; 32]));
-        assert!(matches!(authority.confirm(&signed, &other_chain), Err(Refused::Signature { .. })));
-        let bob = SecretKey::dev("bob").sign(transfer(Address::named("alice")), &PARAMS);
-        assert!(matches!(authority.confirm(&bob, &hash), Err(Refused::OtherSender { .. })));
+        assert!(matches!(authority.confirm(&other, &CHAIN), Err(Refused::Signature { .. })));
+        let bob = SecretKey::dev("bob").sign(transfer(Address::named("alice")), &CHAIN);
+        assert!(matches!(authority.confirm(&bob, &CHAIN), Err(Refused::OtherSender { .. })));
+        // Neither on a chain with other rules, nor on one with the same that began otherwise.
+        let other_rules = ChainId { params: Hash([8; 32]), ..CHAIN };
+        let other_genesis = ChainId { genesis: Hash([2; 32]), ..CHAIN };
+        for elsewhere in [other_rules, other_genesis] {
+            assert!(matches!(authority.confirm(&signed, &elsewhere), Err(Refused::Signature { .. })));
+        }
     }
 
     #[test]
     fn r122_only_one_encoding_of_bounded_length_is_read() {
-        let signed = SecretKey::dev("alice").sign(transfer(Address::named("alice")), &PARAMS);
+        let signed = SecretKey::dev("alice").sign(transfer(Address::named("alice")), &CHAIN);
         let bytes = signed.encode();
         assert_eq!(Signed::from_bytes(&bytes, 1_000), Ok(signed.clone()));
         for end in 0..bytes.len() {

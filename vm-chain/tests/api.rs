@@ -277,6 +277,39 @@ fn r85_a_state_is_given_in_parts() {
 }
 
 #[test]
+fn genesis_is_found_by_its_hash_when_blocks_stand_on_it() {
+    let api = in_memory();
+    let genesis = api.block(At::Height(0)).unwrap();
+    send(&api, "alice", pay("bob", 1));
+    assert_eq!(api.block(At::Hash(genesis.header.hash)).unwrap(), genesis);
+    // At a block of the past, the nonce is that block's.
+    let before = api.account(Address::named("alice"), At::Height(0)).unwrap();
+    let now = api.account(Address::named("alice"), At::Head).unwrap();
+    assert_eq!((before.next_nonce, now.next_nonce), (0, 1));
+}
+
+#[test]
+fn objects_of_all_contracts_are_found_and_too_many_fields_are_refused() {
+    let api = in_memory();
+    let token = send(&api, "alice", deploy_token()).deployed.unwrap().0;
+    let another = Payload::Deploy {
+        code: vm_core::CodeSource::Stored(Hash::of_code(&support::module("token"))),
+        salt: Hash([1; 32]),
+        args: parity_scale_codec::Encode::encode(&("Silver", 5_u64)),
+        value: 0,
+    };
+    let silver = send(&api, "alice", another).deployed.unwrap().0;
+    let all = ObjectFilter { owner: Address::named("alice").into(), contract: None, limit: None };
+    let contracts: Vec<Address> =
+        api.objects(all.clone()).unwrap().iter().map(|object| object.contract.0).collect();
+    assert_eq!(contracts, if token < silver { [token, silver] } else { [silver, token] });
+    let one = ObjectFilter { limit: Some(1), ..all.clone() };
+    assert_eq!(api.objects(one).unwrap().len(), 1);
+    let error = api.with_fields_max(1).objects(all).unwrap_err();
+    assert_eq!((error.fault(), error.to_string().contains("more than 1 fields")), (Fault::Caller, true));
+}
+
+#[test]
 fn what_is_not_there_is_said_so() {
     let api = in_memory();
     let errors = [

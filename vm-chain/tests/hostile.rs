@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use parity_scale_codec::Encode as _;
 use serde_json::{Value, json};
 use support::node::{Running, options, parse, start};
-use support::pay;
+use support::{pay, spec};
+use vm_chain::chain::Spec;
 use vm_chain::node::PoolLimits;
 use vm_chain::{Api as _, ApiError, SecretKey, Signed};
 use vm_core::{Address, Params, Payload, Transaction};
@@ -135,11 +136,14 @@ fn r102_a_wrong_signature_a_replayed_nonce_and_a_gap_are_refused_by_name() {
     let (code, message, kind) = send(&running, &forged);
     assert_eq!((code, kind.as_str()), (-32_030, "unauthorized"), "{message}");
     assert!(message.contains("is not the key"), "{message}");
-    let others = SecretKey::dev("bob").sign(good.transaction.clone(), &Params::default().hash());
+    let others = SecretKey::dev("bob").sign(good.transaction.clone(), &spec().id().unwrap());
     assert_eq!(send(&running, &others).0, -32_030);
-    let other_chain =
-        SecretKey::dev("alice").sign(good.transaction.clone(), &Params::default_for("x").hash());
-    assert_eq!(send(&running, &other_chain).0, -32_030);
+    // Signed for a chain with other rules, and for one with the same rules that began at another time.
+    for elsewhere in [Spec { params: Params::default_for("x"), ..spec() }, Spec { time: 1, ..spec() }] {
+        let alice = SecretKey::dev("alice");
+        let elsewhere = alice.sign(good.transaction.clone(), &elsewhere.id().unwrap());
+        assert_eq!(send(&running, &elsewhere).0, -32_030);
+    }
     let unsigned = Signed { authorization: Vec::new(), ..good.clone() };
     assert_eq!(send(&running, &unsigned).0, -32_030);
     assert_eq!(running.client.status().unwrap().head.height, 0, "none of them is in a block");
@@ -161,7 +165,7 @@ fn transactions_that_no_block_can_hold_are_refused_by_name() {
     let with = |change: &dyn Fn(&mut Transaction)| {
         let mut transaction = running.signed("alice", 0, pay("bob", 1)).transaction;
         change(&mut transaction);
-        running.client.send(SecretKey::dev("alice").sign(transaction, &Params::default().hash())).unwrap_err()
+        running.client.send(SecretKey::dev("alice").sign(transaction, &spec().id().unwrap())).unwrap_err()
     };
     let error = with(&|transaction| transaction.gas_limit = u64::MAX);
     assert!(matches!(error, ApiError::Invalid(InvalidTransaction::GasLimit { .. })), "{error}");

@@ -79,7 +79,7 @@ fn signed_with(name: &str, nonce: u64, change: impl FnOnce(&mut Transaction)) ->
         payload: pay("bob", 1),
     };
     change(&mut transaction);
-    SecretKey::dev(name).sign(transaction, &Params::default().hash())
+    SecretKey::dev(name).sign(transaction, &spec().id().unwrap())
 }
 
 fn signed(name: &str, nonce: u64) -> Signed {

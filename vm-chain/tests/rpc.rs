@@ -13,11 +13,11 @@ use jsonrpsee_ws_client::WsClientBuilder;
 use parity_scale_codec::Encode as _;
 use serde_json::{Value, json};
 use support::node::{Running, options, start};
-use support::{deploy_token, pay, token_transfer};
+use support::{deploy_token, pay, spec, token_transfer};
 use vm_chain::api::types::{At, Level};
 use vm_chain::rpc::{self, methods, openrpc, subscriptions};
 use vm_chain::{Api as _, ApiError, SecretKey};
-use vm_core::{Address, Hash, Params, Transaction};
+use vm_core::{Address, Hash, Transaction};
 use vm_host::InvalidTransaction;
 
 fn file() -> PathBuf {
@@ -248,7 +248,7 @@ fn errors_of_a_node_arrive_as_they_are_in_a_store() {
     );
     let other = SecretKey::dev("bob");
     let mut signed = running.signed("alice", 0, pay("bob", 1));
-    signed.authorization = other.sign(signed.transaction.clone(), &Params::default().hash()).authorization;
+    signed.authorization = other.sign(signed.transaction.clone(), &spec().id().unwrap()).authorization;
     assert!(matches!(client.send(signed), Err(ApiError::Unauthorized(_))));
     let signed = running.signed("alice", 0, pay("bob", 1));
     client.send(signed.clone()).unwrap();

@@ -27,8 +27,8 @@ use parity_scale_codec::Encode as _;
 use serde_json::Value;
 use vm_chain::api::types::{At, QueryRequest, ReceiptInfo};
 use vm_chain::rpc::Client;
-use vm_chain::{Api as _, ApiError, Fault, SecretKey, Signed};
-use vm_core::{Address, CodeSource, Hash, Params, Payload, Transaction};
+use vm_chain::{Api as _, ApiError, ChainId, Fault, SecretKey, Signed};
+use vm_core::{Address, CodeSource, Hash, Payload, Transaction};
 
 const START: u64 = 1_000_000_000;
 const TOKENS: u64 = 1_000_000;
@@ -153,9 +153,9 @@ fn accounts(count: usize) -> Vec<Account> {
         .collect()
 }
 
-fn signed(key: &SecretKey, sender: Address, nonce: u64, gas_limit: u64, payload: Payload) -> Signed {
-    let gas_price = GAS_PRICE;
-    key.sign(Transaction { sender, nonce, gas_limit, gas_price, payload }, &Params::default().hash())
+/// A sender's transaction.
+fn transaction(sender: Address, nonce: u64, gas_limit: u64, payload: Payload) -> Transaction {
+    Transaction { sender, nonce, gas_limit, gas_price: GAS_PRICE, payload }
 }
 
 fn token_transfer(token: Address, to: Address, amount: u64) -> Payload {
@@ -175,9 +175,11 @@ fn payload(account: &Account, token: Address, nonce: u64) -> Payload {
 fn prepare(client: &Client, accounts: &[Account], token: Vec<u8>) -> Result<Address, String> {
     let alice = Address::named("alice");
     let key = SecretKey::dev("alice");
+    let chain = client.params().and_then(|params| params.chain_id()).map_err(|error| error.to_string())?;
     let mut nonce = 0;
     let mut send = |gas_limit, payload| {
-        let sent = client.send(signed(&key, alice, nonce, gas_limit, payload)).map_err(|e| e.to_string())?;
+        let signed = key.sign(transaction(alice, nonce, gas_limit, payload), &chain);
+        let sent = client.send(signed).map_err(|error| error.to_string())?;
         nonce += 1;
         if sent.ending.status == "success" { Ok(sent) } else { Err(format!("preparing: {sent:?}")) }
     };
@@ -200,6 +202,7 @@ struct Shared<'a> {
     answered: AtomicUsize,
     failed: Mutex<Option<String>>,
     load: &'a Load,
+    chain: ChainId,
     token: Address,
 }
 
@@ -228,8 +231,8 @@ fn work(shared: &Shared<'_>, account: &Account, count: u64) -> Result<Sent, Stri
     let mut client = shared.client()?;
     for nonce in 0..count {
         let payload = payload(account, shared.token, nonce);
-        let signed = signed(&account.key, account.address, nonce, GAS_LIMIT, payload);
-        let hash = signed.transaction.hash(&Params::default().hash());
+        let signed = account.key.sign(transaction(account.address, nonce, GAS_LIMIT, payload), &shared.chain);
+        let hash = signed.transaction.hash(&shared.chain.params);
         let begun = Instant::now();
         let receipt = match client.send(signed.clone()) {
             Ok(receipt) => {
@@ -304,6 +307,7 @@ pub(crate) fn run(load: &Load) -> Result<Outcome, String> {
         answered: AtomicUsize::new(0),
         failed: Mutex::new(None),
         load,
+        chain: client.params().and_then(|params| params.chain_id()).map_err(|error| error.to_string())?,
         token,
     };
     let each = u64::try_from(load.transactions / load.accounts).unwrap_or(u64::MAX);

@@ -132,7 +132,7 @@ pub fn send(
         None => session.api().account(*sender, At::Head)?.next_nonce,
     };
     let transaction = Transaction { sender: *sender, nonce, gas_limit, gas_price: terms.gas_price, payload };
-    let signed = secret.sign(transaction, &session.params().hash.0);
+    let signed = secret.sign(transaction, &session.params().chain_id()?);
     Ok(Sent::Committed(Box::new(session.api().send(signed)?)))
 }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use vm_chain::api::types::At;
 use vm_chain::rpc::Client;
-use vm_chain::{Api as _, ApiError, SecretKey, Signed};
+use vm_chain::{Api as _, ApiError, ChainId, SecretKey, Signed};
 use vm_core::{Address, Params, Payload, Transaction};
 
 struct Devnet {
@@ -61,11 +61,15 @@ fn refused(folder: &Path, args: &[&str]) -> (i32, String) {
     (status.code().unwrap(), String::from_utf8(stderr).unwrap())
 }
 
-fn pay(nonce: u64) -> Signed {
+fn pay(client: &Client, nonce: u64) -> Signed {
+    pay_on(&client.params().unwrap().chain_id().unwrap(), nonce)
+}
+
+fn pay_on(chain: &ChainId, nonce: u64) -> Signed {
     let payload = Payload::Transfer { to: Address::named("bob"), amount: 5 };
     let sender = Address::named("alice");
     let transaction = Transaction { sender, nonce, gas_limit: 100_000, gas_price: 0, payload };
-    SecretKey::dev("alice").sign(transaction, &Params::default().hash())
+    SecretKey::dev("alice").sign(transaction, chain)
 }
 
 impl Devnet {
@@ -99,7 +103,7 @@ fn r82_a_signal_stops_it_cleanly_and_the_chain_goes_on_where_it_was() {
         if let Some(hash) = last {
             assert!(running.client.receipt(hash).is_ok(), "what was acknowledged is still there");
         }
-        let receipt = running.client.send(pay(round)).unwrap();
+        let receipt = running.client.send(pay(&running.client, round)).unwrap();
         last = Some(receipt.transaction.0);
         let mut line = String::new();
         running.lines.read_line(&mut line).unwrap();
@@ -151,7 +155,10 @@ fn with_a_block_time_and_another_name_it_is_another_chain() {
     let mut line = String::new();
     running.lines.read_line(&mut line).unwrap();
     assert_eq!(serde_json::from_str::<Value>(&line).unwrap()["transactions"], 0);
-    assert!(matches!(running.client.send(pay(0)), Err(ApiError::Unauthorized(_))), "signed for `local`");
+    let chain = running.client.params().unwrap().chain_id().unwrap();
+    let local = ChainId { params: Params::default().hash(), ..chain };
+    let refused = running.client.send(pay_on(&local, 0));
+    assert!(matches!(refused, Err(ApiError::Unauthorized(_))), "signed for `local`");
     assert_eq!(running.signal("-TERM").0, 0);
 }
 
@@ -159,7 +166,7 @@ fn with_a_block_time_and_another_name_it_is_another_chain() {
 fn a_snapshot_is_loaded_and_the_chain_goes_on_from_its_block() {
     let folder = tempfile::tempdir().unwrap();
     let first = devnet(folder.path(), &[]);
-    let receipt = first.client.send(pay(0)).unwrap();
+    let receipt = first.client.send(pay(&first.client, 0)).unwrap();
     let snapshot = folder.path().join("snapshot");
     vm_chain::snapshot::export(&first.client, At::Head, None, &snapshot, |_| ()).unwrap();
     let head = first.client.status().unwrap().head;
@@ -168,7 +175,7 @@ fn a_snapshot_is_loaded_and_the_chain_goes_on_from_its_block() {
     let second = devnet(folder.path(), &["--load", "snapshot", "--store", "loaded"]);
     assert_eq!(second.greeting["head"]["hash"], json!(head.hash));
     assert_eq!(second.client.account(Address::named("bob"), At::Head).unwrap().nonce, 0);
-    assert_eq!(second.client.send(pay(1)).unwrap().height, receipt.height + 1);
+    assert_eq!(second.client.send(pay(&second.client, 1)).unwrap().height, receipt.height + 1);
     assert_eq!(second.signal("-TERM").0, 0);
 
     for (args, part) in [
@@ -207,7 +214,7 @@ fn r113_what_it_cannot_do_is_refused_with_what_helps() {
             assert!(said.contains(part), "{args:?}: {part:?} is not in\n{said}");
         }
     }
-    assert!(running.client.send(pay(0)).is_ok(), "the first goes on");
+    assert!(running.client.send(pay(&running.client, 0)).is_ok(), "the first goes on");
     assert_eq!(running.signal("-TERM").0, 0);
 }
 
@@ -226,12 +233,13 @@ fn a_full_disk_stops_the_producer_and_every_later_request_says_so() {
     limited.args(["--json", "--listen", "127.0.0.1:0", "--store", store]);
     let running = spawn(limited);
     let mut acknowledged = Vec::new();
+    let chain = running.client.params().unwrap().chain_id().unwrap();
     let error = loop {
         let payload = Payload::Upload { code: vec![0; 50_000] };
         let nonce = u64::try_from(acknowledged.len()).unwrap();
         let sender = Address::named("alice");
         let transaction = Transaction { sender, nonce, gas_limit: 100_000_000, gas_price: 0, payload };
-        let signed = SecretKey::dev("alice").sign(transaction, &Params::default().hash());
+        let signed = SecretKey::dev("alice").sign(transaction, &chain);
         match running.client.send(signed) {
             Ok(receipt) => acknowledged.push(receipt),
             Err(error) => break error,
@@ -240,7 +248,7 @@ fn a_full_disk_stops_the_producer_and_every_later_request_says_so() {
     };
     assert!(matches!(&error, ApiError::Node(why) if why.contains("too large")), "{error}");
     assert_eq!(running.client.status().unwrap_err(), error, "reads too");
-    assert_eq!(running.client.send(pay(0)).unwrap_err(), error);
+    assert_eq!(running.client.send(pay_on(&chain, 0)).unwrap_err(), error);
     let (code, said) = running.signal("-TERM");
     assert_eq!(code, 3, "{said}");
     assert!(said.contains("{\"failed\":") && said.contains("{\"ok\":false,"), "{said}");

@@ -26,6 +26,8 @@ use crate::signed::Signed;
 
 /// Blocks that one search for events reads at most.
 const BLOCKS_SEARCHED_MAX: u64 = 10_000;
+/// Fields that a list of objects shows at most unless told otherwise; each may be as long as a field can be.
+const FIELDS_MAX: usize = 4_096;
 /// Bytes of entries in one part of a snapshot.
 const CHUNK_BYTES: u32 = 1 << 20;
 
@@ -35,6 +37,7 @@ pub struct Local {
     chain: SharedChain,
     sequencer: Arc<dyn Sequencer>,
     query_time_max: Option<Duration>,
+    fields_max: usize,
 }
 
 impl From<Level> for TraceLevel {
@@ -51,13 +54,19 @@ impl Local {
     /// The interface on `chain`, whose blocks `sequencer` makes.
     #[must_use]
     pub fn new(chain: SharedChain, sequencer: Arc<dyn Sequencer>) -> Self {
-        Self { chain, sequencer, query_time_max: None }
+        Self { chain, sequencer, query_time_max: None, fields_max: FIELDS_MAX }
     }
 
     /// As it is, with queries that take longer refused (R46).
     #[must_use]
     pub fn with_query_time_max(self, time: Duration) -> Self {
         Self { query_time_max: Some(time), ..self }
+    }
+
+    /// As it is, with lists of objects that have more fields together refused.
+    #[must_use]
+    pub fn with_fields_max(self, fields: usize) -> Self {
+        Self { fields_max: fields, ..self }
     }
 
     fn chain(&self) -> RwLockReadGuard<'_, Chain> {
@@ -106,11 +115,20 @@ fn height_of(chain: &Chain, at: At) -> Result<u64, ApiError> {
             Err(ApiError::Missing { what: "block", which: height.to_string(), height: head.height })
         }
         At::Hash(hash) if hash.0 == head.hash() => Ok(head.height),
-        At::Hash(hash) => chain.height(&hash.0)?.ok_or(ApiError::Missing {
-            what: "block",
-            which: hash.to_string(),
-            height: head.height,
-        }),
+        At::Hash(hash) => match chain.height(&hash.0)? {
+            Some(height) => Ok(height),
+            None => {
+                // The block that the log stands on (genesis, or a snapshot's) is not in it.
+                let first = chain.oldest_block()?.and_then(|oldest| oldest.checked_sub(1));
+                let header = first.map(|height| chain.header_at(height)).transpose()?.flatten();
+                let found = header.filter(|header| header.hash() == hash.0).map(|header| header.height);
+                found.ok_or_else(|| ApiError::Missing {
+                    what: "block",
+                    which: hash.to_string(),
+                    height: head.height,
+                })
+            }
+        },
     }
 }
 
@@ -129,6 +147,22 @@ fn view_at(chain: &Chain, height: u64) -> Result<Arc<dyn View>, ApiError> {
 
 fn view_of(chain: &Chain, at: At) -> Result<Arc<dyn View>, ApiError> {
     view_at(chain, height_of(chain, at)?)
+}
+
+/// The contract with the next address after `after`.
+fn next_contract(
+    view: &dyn View,
+    after: Option<&Address>,
+) -> Result<Option<(Address, vm_core::Contract)>, ApiError> {
+    let prefix = Key::space_prefix(KeySpace::Contract);
+    let Some(from) = after.map_or(Some(prefix), |after| Key::contract(after).successor()) else {
+        return Ok(None);
+    };
+    let Some((key, value)) = view.next(&prefix, &from)? else { return Ok(None) };
+    let address = Address(key.as_bytes().last_chunk::<32>().copied().unwrap_or_default());
+    let contract =
+        vm_core::Contract::from_entry(&value).map_err(|error| ApiError::Node(error.to_string()))?;
+    Ok(Some((address, contract)))
 }
 
 /// A committed transaction.
@@ -375,7 +409,11 @@ impl Api for Local {
             address: address.into(),
             balance: account.balance.into(),
             nonce: account.nonce,
-            next_nonce: self.sequencer.next_nonce(&address).unwrap_or(account.nonce),
+            next_nonce: match at {
+                // A block may have been made meanwhile: then the pool knows less than the state.
+                At::Head => self.sequencer.next_nonce(&address).unwrap_or(0).max(account.nonce),
+                At::Height(_) | At::Hash(_) => account.nonce,
+            },
             is_contract: reader.contract(&address)?.is_some(),
         })
     }
@@ -396,21 +434,16 @@ impl Api for Local {
         let chain = self.chain();
         let view = chain.view()?;
         let decoder = Decoder::new(InState::new(&chain, view.clone()));
-        let prefix = Key::space_prefix(KeySpace::Contract);
-        let mut from = after.map_or(Some(prefix), |after| Key::contract(&after).successor());
         let mut page = ContractPage { contracts: Vec::new(), next: None };
         let limit = Self::limit(limit).max(1);
-        while let Some(start) = from {
-            let Some((key, value)) = view.next(&prefix, &start)? else { break };
+        let mut after = after;
+        while let Some((address, contract)) = next_contract(view.as_ref(), after.as_ref())? {
             if page.contracts.len() >= limit {
                 page.next = page.contracts.last().map(|contract| contract.address);
                 break;
             }
-            let address = Address(key.as_bytes().last_chunk::<32>().copied().unwrap_or_default());
-            let contract =
-                vm_core::Contract::from_entry(&value).map_err(|error| ApiError::Node(error.to_string()))?;
             page.contracts.push(decoder.contract(&address, &contract)?);
-            from = key.successor();
+            after = Some(address);
         }
         Ok(page)
     }
@@ -437,22 +470,36 @@ impl Api for Local {
 
     fn objects(&self, filter: ObjectFilter) -> Result<Vec<ObjectInfo>, ApiError> {
         let limit = Self::limit(filter.limit);
-        let contracts = match filter.contract {
-            Some(contract) => vec![contract.0],
-            None => {
-                let page = self.contracts(None, None)?;
-                page.contracts.into_iter().map(|contract| contract.address.0).collect()
-            }
-        };
-        let chain = self.chain();
-        let view = chain.view()?;
-        let decoder = Decoder::new(InState::new(&chain, view.clone()));
+        let view = self.chain().view()?;
         let mut objects = Vec::new();
-        for contract in contracts {
+        let mut fields = 0;
+        let mut wanted = filter.contract.map(|contract| contract.0);
+        let mut after = None;
+        loop {
+            let contract = match (wanted.take(), filter.contract) {
+                (Some(contract), _) => contract,
+                (None, Some(_)) => break,
+                // The chain is not locked for the whole walk: all is read in one view.
+                (None, None) => match next_contract(view.as_ref(), after.as_ref())? {
+                    Some((contract, _)) => contract,
+                    None => break,
+                },
+            };
+            after = Some(contract);
             let left = limit.saturating_sub(objects.len());
             let owned = StateReader::new(view.as_ref()).objects_of(&contract, &filter.owner.0, None, left)?;
+            let chain = self.chain();
+            let decoder = Decoder::new(InState::new(&chain, view.clone()));
             for (id, _) in owned {
-                objects.extend(decoder.object(view.as_ref(), id)?);
+                let object = decoder.object(view.as_ref(), id)?;
+                fields = object.as_ref().map_or(0, |object| object.fields.len()).saturating_add(fields);
+                objects.extend(object);
+                if fields > self.fields_max {
+                    return Err(ApiError::Request(format!(
+                        "these objects have more than {} fields; ask for fewer with `limit`, or for one contract's",
+                        self.fields_max
+                    )));
+                }
             }
         }
         Ok(objects)

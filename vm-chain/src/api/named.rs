@@ -67,8 +67,8 @@ pub(super) fn call(api: &dyn Api, call: NamedCall) -> Result<NamedAnswer, ApiErr
     if !call.send {
         return Ok(NamedAnswer { answer: api.simulate(transaction, Level::Calls)?, transaction: None });
     }
-    let params = api.params()?.hash.0;
-    let receipt = api.send(SecretKey::dev(&from).sign(transaction, &params))?;
+    let chain = api.params()?.chain_id()?;
+    let receipt = api.send(SecretKey::dev(&from).sign(transaction, &chain))?;
     let trace = api.trace(receipt.transaction.0, Level::Calls)?.trace;
     Ok(NamedAnswer {
         transaction: Some(receipt.transaction),

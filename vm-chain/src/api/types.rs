@@ -13,8 +13,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 use vm_core::{Address, Hash, Header, Key, ObjectId};
 
+use super::ApiError;
 use super::text::{HexBytes, Text};
 use super::trace::TransactionTrace;
+use crate::chain::Spec;
+use crate::signed::ChainId;
 
 /// Which block: its height, its hash, or `"head"`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -662,6 +665,25 @@ pub struct ChunkInfo {
     pub chunk: HexBytes,
     /// Give this as `after` to go on; none of the last part.
     pub next: Option<HexBytes>,
+}
+
+impl ParamsInfo {
+    /// What signatures on the chain are for, computed from its spec: a node that names other rules than it has gets no
+    /// signature for them.
+    ///
+    /// # Errors
+    ///
+    /// [`ApiError::Remote`] if the spec can't be read, or its rules do not hash to [`Self::hash`].
+    pub fn chain_id(&self) -> Result<ChainId, ApiError> {
+        let wrong =
+            |what: &dyn fmt::Display| ApiError::Remote(format!("the chain's spec can't be used: {what}"));
+        let spec = Spec::from_bytes(&self.spec.0).map_err(|error| wrong(&error))?;
+        let id = spec.id().map_err(|error| wrong(&error))?;
+        if id.params != self.hash.0 {
+            return Err(wrong(&format!("its rules hash to {}, the node says {}", id.params, self.hash)));
+        }
+        Ok(id)
+    }
 }
 
 impl Claim {

@@ -25,7 +25,7 @@ use super::pool::{BlockLimits, Candidate, Pool, PoolLimits, Reply};
 use crate::api::ApiError;
 use crate::chain::{Body, ChainError, Position};
 use crate::sequencer::{Sequencer, SharedChain, next_context, now};
-use crate::signed::{Authority, Signed};
+use crate::signed::{Authority, ChainId, Signed};
 
 /// How often a block is tried again without the transactions that can't stand in it; then only what stood so far goes in.
 const ATTEMPTS: u32 = 8;
@@ -119,6 +119,7 @@ struct State {
 #[derive(Debug)]
 struct Shared {
     chain: SharedChain,
+    id: ChainId,
     vm: Arc<Vm>,
     authority: Arc<dyn Authority>,
     options: ProducerOptions,
@@ -156,9 +157,9 @@ impl Producer {
         options: ProducerOptions,
         observers: Vec<Arc<dyn Observer>>,
     ) -> Result<Arc<Self>, ApiError> {
-        let (vm, view, time) = {
+        let (id, vm, view, time) = {
             let chain = chain.read().unwrap_or_else(PoisonError::into_inner);
-            (chain.vm().clone(), chain.view()?, chain.head().time)
+            (chain.id(), chain.vm().clone(), chain.view()?, chain.head().time)
         };
         let state = State {
             pool: Pool::new(options.pool),
@@ -171,7 +172,7 @@ impl Producer {
         };
         let wake = Condvar::new();
         let shared =
-            Arc::new(Shared { chain, vm, authority, options, observers, state: Mutex::new(state), wake });
+            Arc::new(Shared { chain, id, vm, authority, options, observers, state: Mutex::new(state), wake });
         let of_thread = shared.clone();
         let thread = std::thread::Builder::new()
             .name("producer".to_owned())
@@ -188,7 +189,7 @@ impl Producer {
     pub fn enqueue(&self, signed: Signed, reply: Option<Reply>) -> Result<Hash, ApiError> {
         let shared = &self.shared;
         let hash = signed.transaction.hash(&shared.vm.params_hash());
-        shared.authority.confirm(&signed, &hash).map_err(ApiError::Unauthorized)?;
+        shared.authority.confirm(&signed, &shared.id).map_err(ApiError::Unauthorized)?;
         shared.vm.check_envelope(&signed.transaction).map_err(ApiError::Invalid)?;
         let mut state = shared.open()?;
         let account = StateReader::new(state.view.as_ref()).account(&signed.transaction.sender)?;

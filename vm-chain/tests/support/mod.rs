@@ -55,7 +55,7 @@ pub(crate) fn transaction(api: &Local, name: &str, payload: Payload) -> Transact
 
 /// The same, signed.
 pub(crate) fn signed(api: &Local, name: &str, payload: Payload) -> Signed {
-    SecretKey::dev(name).sign(transaction(api, name, payload), &Params::default().hash())
+    SecretKey::dev(name).sign(transaction(api, name, payload), &spec().id().unwrap())
 }
 
 pub(crate) fn send(api: &Local, name: &str, payload: Payload) -> ReceiptInfo {

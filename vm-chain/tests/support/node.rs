@@ -14,7 +14,7 @@ use vm_chain::node::{Node, NodeOptions, ProducerOptions};
 use vm_chain::rpc::Client;
 use vm_chain::rpc::server::ServerOptions;
 use vm_chain::{Api as _, Chain, Ed25519, Place, SecretKey, Signed};
-use vm_core::{Address, Params, Payload, Transaction};
+use vm_core::{Address, Payload, Transaction};
 
 pub(crate) struct Running {
     pub(crate) node: Node,
@@ -44,7 +44,7 @@ impl Running {
     pub(crate) fn signed(&self, name: &str, nonce: u64, payload: Payload) -> Signed {
         let transaction =
             Transaction { sender: Address::named(name), nonce, gas_limit: 10_000_000, gas_price: 0, payload };
-        SecretKey::dev(name).sign(transaction, &Params::default().hash())
+        SecretKey::dev(name).sign(transaction, &super::spec().id().unwrap())
     }
 
     pub(crate) fn next(&self, name: &str, payload: Payload) -> Signed {

@@ -33,7 +33,9 @@ fn send(api: &Local, payload: Payload) -> Option<Address> {
     let sender = Address::named("alice");
     let nonce = api.account(sender, At::Head).unwrap().nonce;
     let transaction = Transaction { sender, nonce, gas_limit: 10_000_000, gas_price: 1, payload };
-    let receipt = api.send(SecretKey::dev("alice").sign(transaction, &Params::default().hash())).unwrap();
+    let receipt = api
+        .send(SecretKey::dev("alice").sign(transaction, &api.params().unwrap().chain_id().unwrap()))
+        .unwrap();
     assert_eq!(receipt.ending.status, "success");
     receipt.deployed.map(|address| address.0)
 }
