@@ -32,6 +32,8 @@ use crate::signed::{ChainId, Signed};
 pub const STATE_FILE: &str = "state.redb";
 /// The file with the blocks, in a chain's folder.
 pub const BLOCKS_FILE: &str = "blocks.redb";
+/// The name that the log has until it is whole.
+const UNFINISHED_FILE: &str = "blocks.redb.part";
 /// The longest spec that is read.
 const SPEC_BYTES_MAX: usize = 16 << 20;
 /// How many contracts' interfaces are remembered.
@@ -118,17 +120,15 @@ pub enum SpecError {
 }
 
 /// How a chain is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ChainOptions {
-    /// States below the head that can be read, traced, replayed and gone back to.
-    pub states: u32,
+    /// States below the head that can be read, traced, replayed and gone back to. If not given: as many as the chain was
+    /// kept with before, [`STATES`] of a new one.
+    pub states: Option<u32>,
 }
 
-impl Default for ChainOptions {
-    fn default() -> Self {
-        Self { states: 1_024 }
-    }
-}
+/// States below the head that a new chain keeps unless it is told otherwise.
+pub const STATES: u32 = 1_024;
 
 /// Why a chain can't be had or can't go on.
 #[derive(Debug, thiserror::Error)]
@@ -219,8 +219,8 @@ pub struct Chain {
     interfaces: Mutex<BTreeMap<Hash, Arc<Interface>>>,
 }
 
-fn store_options(options: ChainOptions) -> StoreOptions {
-    StoreOptions { retention: Retention { states: options.states }, ..StoreOptions::default() }
+fn store_options(states: u32) -> StoreOptions {
+    StoreOptions { retention: Retention { states }, ..StoreOptions::default() }
 }
 
 fn new_folder(path: &Path) -> Result<(), ChainError> {
@@ -261,15 +261,17 @@ impl Chain {
         let genesis = spec.genesis()?;
         match place {
             Place::Memory => {
-                let state = MemoryStore::with(&genesis, Retention { states: options.states });
-                let log = Log::create(None, &spec.to_bytes())
+                let states = options.states.unwrap_or(STATES);
+                let state = MemoryStore::with(&genesis, Retention { states });
+                let log = Log::create(None, &spec.to_bytes(), states)
                     .map_err(|cause| ChainError::Log { at: PathBuf::new(), cause })?;
                 Self::new(Box::new(state), log, spec, None)
             }
             Place::Folder(path) => {
                 new_folder(path)?;
-                let state = RedbStore::create_with(path.join(STATE_FILE), &genesis, store_options(options))?;
-                Self::with_new_log(path, Box::new(state), spec)
+                let states = options.states.unwrap_or(STATES);
+                let state = RedbStore::create_with(path.join(STATE_FILE), &genesis, store_options(states))?;
+                Self::with_new_log(path, Box::new(state), spec, states)
             }
         }
     }
@@ -287,23 +289,29 @@ impl Chain {
         progress: impl FnMut(Progress),
     ) -> Result<Self, ChainError> {
         new_folder(path)?;
-        let state = RedbStore::import(path.join(STATE_FILE), snapshot, store_options(options), progress)?;
-        Self::with_new_log(path, Box::new(state), spec)
+        let states = options.states.unwrap_or(STATES);
+        let state = RedbStore::import(path.join(STATE_FILE), snapshot, store_options(states), progress)?;
+        Self::with_new_log(path, Box::new(state), spec, states)
     }
 
     fn with_new_log(
         path: &Path,
         state: Box<dyn Store + Send + Sync>,
         spec: Spec,
+        states: u32,
     ) -> Result<Self, ChainError> {
-        let at = path.join(BLOCKS_FILE);
-        // The log is what makes the folder a chain; it is written last.
-        let log = Log::create(Some(&at), &spec.to_bytes()).map_err(|cause| ChainError::Log { at, cause })?;
+        // The log is what makes the folder a chain: it gets its name last, when it is whole.
+        let (at, part) = (path.join(BLOCKS_FILE), path.join(UNFINISHED_FILE));
+        let failed = |cause| ChainError::Log { at: at.clone(), cause };
+        drop(Log::create(Some(&part), &spec.to_bytes(), states).map_err(failed)?);
+        let named = std::fs::rename(&part, &at).and_then(|()| std::fs::File::open(path)?.sync_all());
+        named.map_err(|cause| ChainError::Folder { at: path.to_owned(), cause })?;
+        let (log, _) = Log::open(&at).map_err(failed)?;
         Self::new(state, log, spec, Some(path.to_owned()))
     }
 
-    /// Opens the chain in a folder. A block that was written to the log and not to the state, by a process that died in
-    /// between, is dropped: nobody was told of it.
+    /// Opens the chain in a folder, and finishes what a process that died left half done: a block that was written to the
+    /// log and not to the state is dropped, since nobody was told of it; a rollback that was begun is done.
     ///
     /// # Errors
     ///
@@ -314,10 +322,21 @@ impl Chain {
             return Err(ChainError::Missing(path.to_owned()));
         }
         let failed = |cause| ChainError::Log { at: at.clone(), cause };
-        let (log, bytes) = Log::open(&at).map_err(failed)?;
-        let spec = Spec::from_bytes(&bytes).map_err(|cause| ChainError::Spec { at: at.clone(), cause })?;
-        let state = RedbStore::open_with(path.join(STATE_FILE), &spec.params.hash(), store_options(options))?;
+        let (log, kept) = Log::open(&at).map_err(failed)?;
+        let spec =
+            Spec::from_bytes(&kept.spec).map_err(|cause| ChainError::Spec { at: at.clone(), cause })?;
+        let states = options.states.unwrap_or(kept.states);
         let params = spec.params.hash();
+        let mut state = RedbStore::open_with(path.join(STATE_FILE), &params, store_options(states))?;
+        if states != kept.states {
+            log.set_states(states).map_err(failed)?;
+        }
+        if let Some(height) = kept.rollback {
+            if state.header().height > height {
+                state.rollback(height)?;
+            }
+            log.truncate(height, |signed| signed.transaction.hash(&params)).map_err(failed)?;
+        }
         let head = state.header().height;
         if let Some((_, last)) = log.span().map_err(failed)? {
             if last == head.saturating_add(1) {
@@ -483,21 +502,17 @@ impl Chain {
     ///
     /// [`ChainError::Rollback`] where its state is not retained; nothing is changed then.
     pub fn rollback(&mut self, height: u64) -> Result<(), ChainError> {
-        // The state first: a crash in between leaves the log ahead by more than a block, which must be told apart from
-        // files that do not belong together. So the log is shortened block by block behind the state.
-        let params = self.vm.params_hash();
-        if height < self.state.oldest() {
+        if height < self.state.oldest() || height >= self.state.header().height {
+            // Nothing to do, or refused.
             return Ok(self.state.rollback(height)?);
         }
-        while self.state.header().height > height {
-            let below = self.state.header().height.saturating_sub(1);
-            self.state.rollback(below)?;
-            self.log
-                .truncate(below, |signed| signed.transaction.hash(&params))
-                .map_err(|cause| self.log_error(cause))?;
-        }
-        // Refuses what is above the head.
-        Ok(self.state.rollback(height)?)
+        // A crash between the two files leaves the log ahead of the state, as files that do not belong together are: so
+        // it says what was begun, and opening finishes it.
+        self.log.begin_rollback(height).map_err(|cause| self.log_error(cause))?;
+        self.state.rollback(height)?;
+        let params = self.vm.params_hash();
+        let shortened = self.log.truncate(height, |signed| signed.transaction.hash(&params));
+        shortened.map_err(|cause| self.log_error(cause))
     }
 
     /// The interface of the code with `hash`, read in `view`; none if no such code is there.

@@ -29,6 +29,19 @@ const TRANSACTIONS: TableDefinition<'_, &[u8], (u64, u32)> = TableDefinition::ne
 const FORMAT: u32 = 1;
 const FORMAT_KEY: &str = "format";
 const SPEC_KEY: &str = "spec";
+const STATES_KEY: &str = "states";
+const ROLLBACK_KEY: &str = "rollback";
+
+/// What a log keeps beside blocks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Kept {
+    /// The bytes of the chain's spec.
+    pub(crate) spec: Vec<u8>,
+    /// How many states below the head the chain is kept with.
+    pub(crate) states: u32,
+    /// The block that was to be made the head again when the process died.
+    pub(crate) rollback: Option<u64>,
+}
 
 /// A block as it was put together.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -121,7 +134,7 @@ impl Drop for Log {
 
 impl Log {
     /// A new log at `path`, or in memory, that keeps `spec`.
-    pub(crate) fn create(path: Option<&Path>, spec: &[u8]) -> Result<Self, LogError> {
+    pub(crate) fn create(path: Option<&Path>, spec: &[u8], states: u32) -> Result<Self, LogError> {
         let log = guarded("create", || -> Result<Self, redb::Error> {
             Ok(Self(Some(match path {
                 Some(path) => Database::create(path)?,
@@ -132,6 +145,7 @@ impl Log {
             let mut meta = transaction.open_table(META)?;
             meta.insert(FORMAT_KEY, FORMAT.to_le_bytes().as_slice())?;
             meta.insert(SPEC_KEY, spec)?;
+            meta.insert(STATES_KEY, states.to_le_bytes().as_slice())?;
             transaction.open_table(BLOCKS)?;
             transaction.open_table(HASHES)?;
             transaction.open_table(TRANSACTIONS)?;
@@ -140,17 +154,19 @@ impl Log {
         Ok(log)
     }
 
-    /// Opens a log and gives the bytes of its spec.
-    pub(crate) fn open(path: &Path) -> Result<(Self, Vec<u8>), LogError> {
+    /// Opens a log and gives what it keeps beside blocks.
+    pub(crate) fn open(path: &Path) -> Result<(Self, Kept), LogError> {
         let log = Self(Some(guarded("open", || Database::open(path))?));
-        let (format, spec) = log.read("open", |transaction| {
+        let (format, spec, states, rollback) = log.read("open", |transaction| {
             let meta = transaction.open_table(META)?;
             let row = |key| Ok::<_, redb::Error>(meta.get(key)?.map(|row| row.value().to_vec()));
-            Ok((row(FORMAT_KEY)?, row(SPEC_KEY)?))
+            Ok((row(FORMAT_KEY)?, row(SPEC_KEY)?, row(STATES_KEY)?, row(ROLLBACK_KEY)?))
         })?;
+        let states = states.and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes);
+        let rollback = rollback.and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes);
         let found = format.and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_le_bytes);
-        match spec {
-            Some(spec) if found == FORMAT => Ok((log, spec)),
+        match (spec, states) {
+            (Some(spec), Some(states)) if found == FORMAT => Ok((log, Kept { spec, states, rollback })),
             _ => Err(LogError::Format { found }),
         }
     }
@@ -182,6 +198,22 @@ impl Log {
         })
     }
 
+    /// Keeps how many states below the head the chain is kept with.
+    pub(crate) fn set_states(&self, states: u32) -> Result<(), LogError> {
+        self.write("write", |transaction| {
+            transaction.open_table(META)?.insert(STATES_KEY, states.to_le_bytes().as_slice())?;
+            Ok(())
+        })
+    }
+
+    /// Notes that the block at `height` is about to be made the head again; [`Self::truncate`] takes the note away.
+    pub(crate) fn begin_rollback(&self, height: u64) -> Result<(), LogError> {
+        self.write("write", |transaction| {
+            transaction.open_table(META)?.insert(ROLLBACK_KEY, height.to_le_bytes().as_slice())?;
+            Ok(())
+        })
+    }
+
     /// Makes `body` the block at its height, with its hash and those of its transactions. Durable when it returns.
     pub(crate) fn append(&self, body: &Body, block: &Hash, transactions: &[Hash]) -> Result<(), LogError> {
         let height = body.context.height;
@@ -206,10 +238,8 @@ impl Log {
             gone.push((next, block, body.transactions.iter().map(&hash).collect::<Vec<_>>()));
             above = next;
         }
-        if gone.is_empty() {
-            return Ok(());
-        }
         self.write("shorten", |transaction| {
+            transaction.open_table(META)?.remove(ROLLBACK_KEY)?;
             let mut blocks = transaction.open_table(BLOCKS)?;
             let mut hashes = transaction.open_table(HASHES)?;
             let mut index = transaction.open_table(TRANSACTIONS)?;

@@ -95,6 +95,58 @@ fn blocks_after_a_rollback_are_gone_from_both_files() {
 }
 
 #[test]
+fn a_rollback_that_was_begun_is_finished_when_the_chain_is_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let api = local(create(folder.path()));
+    let kept = send(&api, "alice", pay("bob", 1));
+    let gone = send(&api, "alice", pay("bob", 2));
+    send(&api, "alice", pay("bob", 3));
+    drop(api);
+    let file = |name| folder.path().join(name);
+    let (state, log) = (std::fs::read(file(STATE_FILE)).unwrap(), std::fs::read(file(BLOCKS_FILE)).unwrap());
+    local(open(folder.path()).unwrap()).rollback(1).unwrap();
+    let rolled_back = std::fs::read(file(STATE_FILE)).unwrap();
+
+    // The note in the log and nothing else; the note and the state.
+    for left in [&state, &rolled_back] {
+        std::fs::write(file(BLOCKS_FILE), &log).unwrap();
+        let database = redb::Database::open(file(BLOCKS_FILE)).unwrap();
+        let transaction = database.begin_write().unwrap();
+        let meta = redb::TableDefinition::<&str, &[u8]>::new("meta");
+        transaction.open_table(meta).unwrap().insert("rollback", 1_u64.to_le_bytes().as_slice()).unwrap();
+        transaction.commit().unwrap();
+        drop(database);
+        std::fs::write(file(STATE_FILE), left).unwrap();
+        for _ in 0..2 {
+            let api = local(open(folder.path()).unwrap());
+            assert_eq!(api.status().unwrap().head.height, 1);
+            assert_eq!(api.receipt(kept.transaction.0).unwrap(), kept);
+            assert!(api.receipt(gone.transaction.0).is_err());
+        }
+    }
+}
+
+#[test]
+fn a_chain_keeps_as_many_states_as_it_was_told_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = |states| ChainOptions { states };
+    let place = Place::Folder(folder.path().to_owned());
+    let api = local(Chain::create(&place, spec(), kept(Some(3))).unwrap());
+    api.mine(6).unwrap();
+    assert_eq!(api.status().unwrap().oldest_state, 3);
+    drop(api);
+    // Whoever opens it without saying otherwise shortens nothing and lengthens nothing.
+    let api = local(open(folder.path()).unwrap());
+    api.mine(1).unwrap();
+    assert_eq!(api.status().unwrap().oldest_state, 4);
+    drop(api);
+    drop(Chain::open(folder.path(), kept(Some(5))).unwrap());
+    let api = local(open(folder.path()).unwrap());
+    api.mine(4).unwrap();
+    assert_eq!(api.status().unwrap().oldest_state, 6);
+}
+
+#[test]
 fn a_chain_goes_on_from_a_snapshot() {
     let folder = tempfile::tempdir().unwrap();
     let api = local(create(&folder.path().join("first")));

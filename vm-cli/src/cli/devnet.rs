@@ -59,9 +59,9 @@ pub(super) struct DevnetArgs {
     /// Go on from this snapshot, in a new --store: a folder that `vm snapshot export` wrote. Whoever gave it is trusted.
     #[arg(long, value_name = "SNAPSHOT", requires = "store", conflicts_with_all = ["accounts", "balance", "chain"])]
     load: Option<PathBuf>,
-    /// How many states below the head can be read, traced and gone back to.
-    #[arg(long, value_name = "COUNT", default_value_t = ChainOptions::default().states)]
-    states: u32,
+    /// How many states below the head can be read, traced and gone back to (default: as before; 1024 of a new chain).
+    #[arg(long, value_name = "COUNT")]
+    states: Option<u32>,
     /// Serve a page at the same address: blocks, transactions, contracts.
     #[arg(long)]
     explorer: bool,
