@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{bit, keyed, root_of};
+use super::definition::{bit, keyed, root_of};
 
 /// A part of a trie.
 #[derive(Clone, Debug, PartialEq)]
