@@ -183,6 +183,9 @@ impl Journal {
 
     /// The first entry not below `from` under `prefix`, as it stands now.
     ///
+    /// `prefix` begins keys of fields or of the owner index: the spaces that execution searches. Under any other, or an
+    /// empty one, what the journal has written is not found.
+    ///
     /// # Errors
     ///
     /// [`ReadError`] from the view.
