@@ -8,7 +8,8 @@
 # read, never written. A finding is written to fuzz/artifacts/TARGET: make it a named test (README.md).
 #
 # Installs cargo-fuzz from crates.io where it is missing.
-# Settings: CARGO_TARGET_DIR as for cargo (fuzz/target), SANITIZER (address), JOBS (1 process), TOOLCHAIN (nightly).
+# Settings: CARGO_TARGET_DIR as for cargo (fuzz/target), SANITIZER (address), JOBS (1 process), TOOLCHAIN (nightly),
+# SEED (one of the system's, printed), FIGURES (a file that gets the figures of each run, a line of name=value words).
 set -euo pipefail
 
 fuzz=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -29,9 +30,12 @@ build=${CARGO_TARGET_DIR:-$fuzz/target}
 unset CARGO_TARGET_DIR
 
 run() {
-    local name=$1 found="$fuzz/target/corpus/$1" log status=0
+    local name=$1 found="$fuzz/target/corpus/$1" artifacts="$fuzz/artifacts/$1" log status=0
+    local seed=${SEED:-$((RANDOM << 15 | RANDOM | 1))}
     log=$(mktemp)
-    mkdir -p "$found" "$fuzz/artifacts/$name"
+    mkdir -p "$found" "$artifacts"
+    local before
+    before=$(find "$artifacts" -type f | wc -l)
     local dictionary=()
     if [ -f "$fuzz/dictionaries/$name.dict" ]; then
         dictionary=("-dict=$fuzz/dictionaries/$name.dict")
@@ -39,14 +43,20 @@ run() {
     # A minute for one input and 2 GiB: what is slower or larger is a finding.
     cargo "+${TOOLCHAIN:-nightly}" fuzz run --fuzz-dir "$fuzz" --target-dir "$build" --features libfuzzer \
         --sanitizer "${SANITIZER:-address}" --jobs "${JOBS:-1}" "$name" "$found" "$fuzz/corpus/$name" -- \
-        "-max_total_time=$seconds" -timeout=60 -rss_limit_mb=2048 -max_len=4096 -print_final_stats=1 \
+        "-seed=$seed" "-max_total_time=$seconds" -timeout=60 -rss_limit_mb=2048 -max_len=4096 -print_final_stats=1 \
         "${dictionary[@]}" 2>&1 | tee "$log" || status=$?
-    local stat
+    local stat coverage
     stat() { sed -n "s/^stat::$1: *//p" "$log" | tail -1; }
-    printf '%s: %s executions, %s a second, coverage %s, %s new inputs, peak %s MiB, exit %s\n' "$name" \
-        "$(stat number_of_executed_units)" "$(stat average_exec_per_sec)" \
-        "$(grep -o 'cov: [0-9]*' "$log" | tail -1 | cut -d' ' -f2)" "$(stat new_units_added)" \
-        "$(stat peak_rss_mb)" "$status"
+    coverage() { grep "$1" "$log" | grep -o 'cov: [0-9]*' | tail -1 | cut -d' ' -f2; }
+    local findings=$(($(find "$artifacts" -type f | wc -l) - before))
+    local figures="target=$name seed=$seed seconds=$seconds sanitizer=${SANITIZER:-address}"
+    figures+=" executions=$(stat number_of_executed_units) per_second=$(stat average_exec_per_sec)"
+    figures+=" coverage_before=$(coverage INITED) coverage_after=$(coverage 'cov:') new_inputs=$(stat new_units_added)"
+    figures+=" peak_mib=$(stat peak_rss_mb) findings=$findings exit=$status"
+    printf '%s\n' "$figures"
+    if [ -n "${FIGURES:-}" ]; then
+        printf '%s\n' "$figures" >>"$FIGURES"
+    fi
     rm -f "$log"
     return "$status"
 }

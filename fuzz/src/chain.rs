@@ -2,12 +2,13 @@
 //! cache; after each commit value is conserved and the owner index equals the metadata.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use vm_core::{
     Account, Address, Block, BlockContext, CodeSource, Hash, Key, KeySpace, ObjectMeta, OwnedObject, Params,
     Payload, Transaction,
 };
-use vm_host::{BlockOutcome, Executed, Options, TraceLevel, Vm};
+use vm_host::{BlockError, BlockOutcome, Executed, Invalid, Options, TraceLevel, Vm};
 use vm_state::{Genesis, MemoryStore, StateReader, Store, Value, View};
 
 const START: u64 = 1 << 60;
@@ -39,7 +40,7 @@ pub struct Run {
 #[derive(Debug)]
 pub struct Chain {
     /// Executes everything, with a trace and without.
-    vm: Vm,
+    vm: Arc<Vm>,
     /// Has translated nothing beforehand: executes the blocks of an even height once more.
     cold: Vm,
     store: MemoryStore,
@@ -53,7 +54,7 @@ impl Chain {
     pub fn new(params: &Params) -> Self {
         let genesis = Genesis::new(params, 0, &[(alice(), START), (bob(), START)]).unwrap();
         Self {
-            vm: Vm::new(params.clone()),
+            vm: Arc::new(Vm::new(params.clone())),
             cold: Vm::new(params.clone()),
             store: MemoryStore::new(&genesis),
             nonces: BTreeMap::new(),
@@ -61,16 +62,49 @@ impl Chain {
         }
     }
 
+    /// The same chain once more: it shares what the first engine has translated, and nothing else.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        let (vm, cold) = (Arc::clone(&self.vm), Vm::new(self.vm.params().clone()));
+        Self { vm, cold, store: self.store.clone(), nonces: self.nonces.clone(), supply: self.supply }
+    }
+
+    /// The state after the last block.
+    #[must_use]
+    pub fn view(&self) -> Arc<dyn View> {
+        self.store.view().unwrap()
+    }
+
+    /// The chain's rules.
+    #[must_use]
+    pub fn params(&self) -> &Params {
+        self.vm.params()
+    }
+
     /// Executes and commits a block of `runs`.
     ///
     /// # Panics
     ///
-    /// If an invariant breaks: a node failure, receipts that depend on the trace, value made or lost.
+    /// If an invariant breaks: a node failure, receipts that depend on the trace, value made or lost; and if the block is
+    /// invalid.
     pub fn block(&mut self, runs: &[Run]) -> Vec<Executed> {
-        let view = self.store.view().unwrap();
-        let mut transactions = vec![];
+        self.try_block(runs).unwrap().1.transactions
+    }
+
+    /// As [`Self::block`], with the block and all that came of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`] if the block is refused: nothing is changed then.
+    ///
+    /// # Panics
+    ///
+    /// If an invariant breaks.
+    pub fn try_block(&mut self, runs: &[Run]) -> Result<(Block, BlockOutcome), Invalid> {
+        let view = self.view();
+        let (mut transactions, mut nonces) = (vec![], self.nonces.clone());
         for Run { sender, gas_limit, payload } in runs {
-            let nonce = self.nonces.entry(*sender).or_default();
+            let nonce = nonces.entry(*sender).or_default();
             let (sender, gas_limit, payload) = (*sender, *gas_limit, payload.clone());
             transactions.push(Transaction { sender, nonce: *nonce, gas_limit, gas_price: 1, payload });
             *nonce += 1;
@@ -79,11 +113,15 @@ impl Chain {
         let time = i64::try_from(height).unwrap() * 1_000;
         let context = BlockContext { height, time, proposer: Address::named("proposer") };
         let block = Block { context, mints: vec![], transactions };
-        let execute = |vm: &Vm, trace| vm.execute_block(&view, &block, Options { trace }).unwrap();
-        let watched = execute(&self.vm, TraceLevel::Full);
-        agree(&watched, &execute(&self.vm, TraceLevel::Off));
+        let execute = |vm: &Vm, trace| match vm.execute_block(&view, &block, Options { trace }) {
+            Ok(outcome) => Ok(outcome),
+            Err(BlockError::Invalid(invalid)) => Err(invalid),
+            Err(BlockError::Failure(failure)) => panic!("no block makes a node fail: {failure}"),
+        };
+        let watched = execute(&self.vm, TraceLevel::Full)?;
+        agree(&watched, &execute(&self.vm, TraceLevel::Off)?);
         if height.is_multiple_of(2) {
-            agree(&watched, &execute(&self.cold, TraceLevel::Off));
+            agree(&watched, &execute(&self.cold, TraceLevel::Off)?);
         }
         for (tx, executed) in block.transactions.iter().zip(&watched.transactions) {
             let receipt = &executed.receipt;
@@ -92,9 +130,10 @@ impl Chain {
             let burned = receipt.gas_used + receipt.gas_refunded;
             assert!(receipt.gas_refunded <= burned / 5, "refunds are capped: {receipt:?}");
         }
+        self.nonces = nonces;
         self.store.commit(&watched.commit).unwrap();
         self.check();
-        watched.transactions
+        Ok((block, watched))
     }
 
     /// Where `deployer` gets a contract with `code` and `salt`.
@@ -152,7 +191,7 @@ fn agree(watched: &BlockOutcome, quiet: &BlockOutcome) {
 }
 
 /// All entries of a space.
-fn entries(view: &dyn View, space: KeySpace) -> Vec<(Key, Value)> {
+pub(crate) fn entries(view: &dyn View, space: KeySpace) -> Vec<(Key, Value)> {
     let prefix = Key::space_prefix(space);
     let mut first = vec![0; space.key_len()];
     first[0] = space.tag();

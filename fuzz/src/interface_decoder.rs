@@ -2,9 +2,10 @@
 
 use arbitrary::{Result, Unstructured};
 use parity_scale_codec::Encode;
-use vm_core::interface::{Field, Flags, Function, Interface, Record, Type, Variant, check};
+use vm_core::interface::{Flags, Function, Interface, Record, check};
 
 use crate::campaign::Inputs;
+use crate::typed::{fields, ty};
 
 const LIMIT: u32 = 32_768;
 
@@ -70,57 +71,6 @@ fn generate(data: &[u8]) -> Result<(Interface, Vec<u8>)> {
     let interface = Interface { name: "n".into(), functions, events, ..Interface::default() };
     let arguments = u.take_rest().to_vec();
     Ok((interface, arguments))
-}
-
-fn fields(u: &mut Unstructured<'_>, depth: u8) -> Result<Vec<Field>> {
-    let count = u.int_in_range(0..=3u8)?;
-    (0..count).map(|index| Ok(Field { name: format!("a{index}"), ty: ty(u, depth)? })).collect()
-}
-
-fn ty(u: &mut Unstructured<'_>, depth: u8) -> Result<Type> {
-    let plain = [
-        Type::Bool,
-        Type::U8,
-        Type::U16,
-        Type::U32,
-        Type::U64,
-        Type::U128,
-        Type::I8,
-        Type::I16,
-        Type::I32,
-        Type::I64,
-        Type::I128,
-        Type::String,
-        Type::Bytes,
-        Type::Address,
-        Type::ObjectId,
-        Type::Hash,
-    ];
-    let Some(inner) = depth.checked_sub(1) else { return Ok(u.choose(&plain)?.clone()) };
-    Ok(match u.int_in_range(0..=15u8)? {
-        0..=6 => u.choose(&plain)?.clone(),
-        7 => Type::Option(Box::new(ty(u, inner)?)),
-        8 => Type::Vec(Box::new(ty(u, inner)?)),
-        9 => Type::Array(u.int_in_range(0..=9)?, Box::new(ty(u, inner)?)),
-        10 => {
-            let count = u.int_in_range(0..=3u8)?;
-            Type::Tuple((0..count).map(|_| ty(u, inner)).collect::<Result<_>>()?)
-        }
-        11 => Type::Struct { name: "s".into(), fields: fields(u, inner)? },
-        12 => {
-            let count = u.int_in_range(0..=3u8)?;
-            let variant =
-                |index: u8| -> Result<Variant> { Ok(Variant { name: format!("v{index}"), fields: vec![] }) };
-            let mut variants = (0..count).map(variant).collect::<Result<Vec<_>>>()?;
-            if let Some(last) = variants.last_mut() {
-                last.fields = fields(u, inner)?;
-            }
-            Type::Enum { name: "c".into(), variants }
-        }
-        13 => Type::Map(Box::new(u.choose(&plain)?.clone()), Box::new(ty(u, inner)?)),
-        14 => Type::Set(Box::new(u.choose(&plain)?.clone())),
-        _ => Type::Result(Box::new(ty(u, inner)?), Box::new(ty(u, inner)?)),
-    })
 }
 
 pub(crate) fn seeds() -> Vec<(String, Vec<u8>)> {

@@ -13,19 +13,46 @@
 
 mod campaign;
 mod chain;
+mod commitment;
+mod engine;
+mod engine_differential;
+mod entries;
+mod frames;
 mod host_boundary;
 mod interface_decoder;
+mod journal_model;
+mod ledger;
 mod module;
 mod module_validation;
+mod naive;
 mod plan;
+mod proof_decoder;
+mod scale_types;
+mod scenario_parser;
+mod stateless;
+mod store_model;
+mod transactions;
+mod typed;
+mod vectors;
+mod witness_decoder;
+mod world;
 
 pub use campaign::{Inputs, corpus, run_corpus};
 pub use chain::{Chain, Run, alice, bob};
+pub use commitment::commitment;
+pub use engine_differential::engine_differential;
 pub use host_boundary::host_boundary;
 pub use interface_decoder::interface_decoder;
 pub use module::{Wasm, with_interface};
 pub use module_validation::{module_validation, widest};
 pub use plan::{Argument, Call, ContractPlan, FunctionPlan, Plan, Sender, TransactionPlan};
+pub use proof_decoder::proof_decoder;
+pub use scale_types::scale_types;
+pub use scenario_parser::scenario_parser;
+pub use stateless::stateless;
+pub use store_model::store_model;
+pub use transactions::transactions;
+pub use witness_decoder::witness_decoder;
 
 /// A fuzz target: its name, its body, and how the seeds of its corpus are made.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +91,63 @@ pub const TARGETS: &[Target] = &[
         seeds: interface_decoder::seeds,
         iterations: 5_000,
         input_bytes: 512,
+    },
+    Target {
+        name: "commitment",
+        body: commitment,
+        seeds: commitment::seeds,
+        iterations: 1_000,
+        input_bytes: 600,
+    },
+    Target {
+        name: "store_model",
+        body: store_model,
+        seeds: store_model::seeds,
+        iterations: 300,
+        input_bytes: 800,
+    },
+    Target {
+        name: "proof_decoder",
+        body: proof_decoder,
+        seeds: proof_decoder::seeds,
+        iterations: 1_500,
+        input_bytes: 512,
+    },
+    Target {
+        name: "witness_decoder",
+        body: witness_decoder,
+        seeds: witness_decoder::seeds,
+        iterations: 300,
+        input_bytes: 512,
+    },
+    Target {
+        name: "transactions",
+        body: transactions,
+        seeds: transactions::seeds,
+        iterations: 150,
+        input_bytes: 800,
+    },
+    Target { name: "stateless", body: stateless, seeds: stateless::seeds, iterations: 60, input_bytes: 800 },
+    Target {
+        name: "scale_types",
+        body: scale_types,
+        seeds: scale_types::seeds,
+        iterations: 5_000,
+        input_bytes: 400,
+    },
+    Target {
+        name: "scenario_parser",
+        body: scenario_parser,
+        seeds: scenario_parser::seeds,
+        iterations: 300,
+        input_bytes: 2_048,
+    },
+    Target {
+        name: "engine_differential",
+        body: engine_differential,
+        seeds: engine_differential::seeds,
+        iterations: 600,
+        input_bytes: 2_048,
     },
 ];
 

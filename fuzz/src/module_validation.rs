@@ -196,7 +196,7 @@ fn interface() -> Interface {
 }
 
 /// wasm-smith under our features.
-fn config(u: &mut Unstructured<'_>) -> Result<Config> {
+pub(crate) fn config(u: &mut Unstructured<'_>) -> Result<Config> {
     Ok(Config {
         allow_floats: false,
         allow_start_export: false,

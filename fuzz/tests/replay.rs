@@ -38,6 +38,51 @@ fn r120_interface_decoder() {
     replay("interface_decoder");
 }
 
+#[test]
+fn r120_commitment() {
+    replay("commitment");
+}
+
+#[test]
+fn r120_store_model() {
+    replay("store_model");
+}
+
+#[test]
+fn r120_proof_decoder() {
+    replay("proof_decoder");
+}
+
+#[test]
+fn r120_witness_decoder() {
+    replay("witness_decoder");
+}
+
+#[test]
+fn r120_transactions() {
+    replay("transactions");
+}
+
+#[test]
+fn r120_stateless() {
+    replay("stateless");
+}
+
+#[test]
+fn r120_scale_types() {
+    replay("scale_types");
+}
+
+#[test]
+fn r120_scenario_parser() {
+    replay("scenario_parser");
+}
+
+#[test]
+fn r120_engine_differential() {
+    replay("engine_differential");
+}
+
 /// A corpus without a target, or a target without a test, would not run.
 #[test]
 fn every_target_has_a_binary_a_corpus_and_a_test() {
