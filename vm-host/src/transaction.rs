@@ -152,7 +152,8 @@ pub(crate) fn store_code(session: &mut Session, meter: &mut Meter, code: &[u8]) 
     let key = Key::code(&Hash::of_code(code));
     meter.charge(session.write_gas(&key)?)?;
     if session.journal.get(&key)?.is_some() {
-        return Ok(());
+        // It has been read: the witness shows the same code again.
+        return session.declare_witness(len);
     }
     if let Err(error) = validate_module(code, &session.params) {
         session.running.detail = Some(error.to_string());

@@ -1001,6 +1001,19 @@ fn r64_a_refused_upload_stores_nothing() {
     assert!(chain.view().get(&key).unwrap().is_none());
 }
 
+/// Found by the fuzz target `stateless`. `Chain::run` compares what was declared with the witness's length.
+#[test]
+fn r91_code_that_is_uploaded_again_is_declared_to_the_witness() {
+    let mut chain = Chain::new();
+    let long = code(&wat(&format!(r#"(data (i32.const 0) "{}")"#, "x".repeat(20_000))));
+    let upload = || Payload::Upload { code: long.clone() };
+    for again in [false, true] {
+        let executed = chain.run(alice(), 50_000_000, upload());
+        assert_eq!(executed.receipt.status, Status::Success);
+        assert_eq!(executed.resources.witness_bytes > 20_000, again, "{:?}", executed.resources);
+    }
+}
+
 /// DESIGN 10, rule 18: arguments are checked by a walk that is charged per step, also where they are refused. Values of
 /// no size cost steps but no bytes: this interface makes 32,000 steps of each byte.
 #[test]
