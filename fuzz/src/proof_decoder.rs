@@ -94,6 +94,14 @@ fn of_a_state(u: &mut Unstructured<'_>) -> Result<()> {
     assert!(verify(&root, &request, &proof).is_ok());
     let changed = edited(&proof, edits);
     assert_eq!(verify(&root, &request, &changed).is_ok(), changed == proof, "one request, one proof");
+    // Another request's proof is another's, unless one shows both.
+    let mut more = request.clone();
+    more.key(after);
+    let larger = prove(&view, &more).unwrap();
+    if larger != proof {
+        assert_eq!(verify(&root, &request, &larger), Err(ProofError::Superfluous));
+        assert_eq!(verify(&root, &more, &proof), Err(ProofError::Incomplete));
+    }
 
     let after = model.contains_key(&after).then_some(after);
     if let Some(bytes) = chunk(&view, after.as_ref(), size).unwrap() {

@@ -27,10 +27,7 @@ pub fn scale_types(data: &[u8]) {
     let Some((&[mode, which], rest)) = data.split_first_chunk::<2>() else { return };
     match mode % 3 {
         0 => OWN[usize::from(which) % OWN.len()].1(rest),
-        1 => {
-            let (ty, strict) = &rust_types()[usize::from(which) % rust_types().len()];
-            assert_eq!(checked(ty, rest).is_ok(), strict(rest), "{ty:?}");
-        }
+        1 => drop(of_rust(which, &mut Unstructured::new(rest))),
         _ => drop(of_a_type(&mut Unstructured::new(rest))),
     }
 }
@@ -191,6 +188,33 @@ fn of_a_type(u: &mut Unstructured<'_>) -> Result<()> {
     let rest = u.bytes(u.len())?;
     read_alike(&ty, &edited(&bytes, rest), &names);
     read_alike(&ty, rest, &names);
+    for other in beside(&bytes) {
+        read_alike(&ty, &other, &names);
+    }
+    Ok(())
+}
+
+/// Next to a value: tags that no type has, orders that no map has. A few places are enough.
+fn beside(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    (0..bytes.len()).step_by(bytes.len() / 6 + 1).map(|at| {
+        let mut other = bytes.to_vec();
+        other[at] = other[at].wrapping_add(if other[at] == 0 { 2 } else { 1 });
+        other
+    })
+}
+
+/// A value of a Rust type, what is next to it, and other bytes: the check takes what the codec's strict decoder takes.
+fn of_rust(which: u8, u: &mut Unstructured<'_>) -> Result<()> {
+    let types = rust_types();
+    let (ty, strict) = &types[usize::from(which) % types.len()];
+    let mut bytes = vec![];
+    typed::value(u, ty, &Pool::default(), &mut bytes)?;
+    assert!(strict(&bytes), "a value of {ty:?}: {bytes:02x?}");
+    let rest = u.bytes(u.len())?;
+    let others = [bytes.clone(), edited(&bytes, rest), rest.to_vec()];
+    for other in others.into_iter().chain(beside(&bytes)) {
+        assert_eq!(checked(ty, &other).is_ok(), strict(&other), "{ty:?} in {other:02x?}");
+    }
     Ok(())
 }
 
@@ -223,7 +247,7 @@ pub(crate) fn seeds() -> Vec<(String, Vec<u8>)> {
     }
     for which in (0..rust_types().len()).step_by(2) {
         let which = u8::try_from(which).unwrap();
-        seeds.push((format!("rust-{which:02}"), [&[1, which][..], &inputs.bytes(12)].concat()));
+        seeds.push((format!("rust-{which:02}"), [&[1, which][..], &inputs.bytes(80)].concat()));
     }
     for (which, (topic, _)) in (0u8..).zip(OWN) {
         for (name, bytes) in crate::vectors::bytes(topic).into_iter().take(3) {

@@ -4,8 +4,8 @@
 use std::sync::OnceLock;
 
 use arbitrary::{Result, Unstructured};
-use vm_core::interface::Interface;
-use vm_core::{Address, CodeSource, Hash, KeySpace, ObjectId, Params, Payload, Status};
+use vm_core::interface::{Flags, Function, Interface, Type};
+use vm_core::{Address, CodeSource, Hash, KeySpace, ObjectId, ObjectMeta, Params, Payload, Status};
 use vm_host::validate_module;
 
 use crate::campaign::Inputs;
@@ -27,6 +27,8 @@ pub(crate) struct World {
     contracts: Vec<Deployed>,
     codes: Vec<Vec<u8>>,
     pool: Pool,
+    /// The objects of the pool.
+    objects: Vec<(ObjectId, ObjectMeta)>,
 }
 
 impl World {
@@ -39,14 +41,16 @@ impl World {
             contracts: first.contracts.clone(),
             codes: first.codes.clone(),
             pool: first.pool.clone(),
+            objects: first.objects.clone(),
         }
     }
 
     fn deploy() -> Self {
         let params = Params::default();
-        let mut world =
-            Self { chain: Chain::new(&params), contracts: vec![], codes: vec![], pool: Pool::default() };
-        world.pool.addresses = vec![alice(), bob(), Address::named("carol")];
+        let (chain, pool) = (Chain::new(&params), Pool::default());
+        let mut world = Self { chain, contracts: vec![], codes: vec![], pool, objects: vec![] };
+        // Those who can send are met more often.
+        world.pool.addresses = vec![alice(), bob(), Address::named("carol"), alice(), bob(), alice(), bob()];
         let mut fixtures = fixtures();
         // The contracts that others are told of come first.
         fixtures.sort_by_key(|(name, _)| !["counter", "token"].contains(&name.as_str()));
@@ -69,6 +73,14 @@ impl World {
             world.codes.push(code);
         }
         world.look();
+        // Objects of every kind, for inputs to begin with.
+        for _ in 0..160 {
+            let bytes = inputs.bytes(300);
+            let runs = world.block(&mut Unstructured::new(&bytes)).unwrap();
+            if world.chain.try_block(&runs).is_ok() {
+                world.look();
+            }
+        }
         world
     }
 
@@ -76,7 +88,22 @@ impl World {
     pub(crate) fn look(&mut self) {
         let objects = entries(&*self.chain.view(), KeySpace::Object);
         let id = |bytes: &[u8]| ObjectId(bytes[1..].try_into().unwrap());
-        self.pool.objects = objects.iter().map(|(key, _)| id(key.as_bytes())).collect();
+        let meta = |value: &[u8]| ObjectMeta::from_entry(value).unwrap();
+        self.objects = objects.iter().map(|(key, value)| (id(key.as_bytes()), meta(value))).collect();
+        self.pool.objects = self.objects.iter().map(|(object, _)| *object).collect();
+    }
+
+    /// The pool for a call of `contract` by `sender`: mostly with the objects that it may well do something with.
+    fn pool_for(&self, u: &mut Unstructured<'_>, contract: &Address, sender: &Address) -> Result<Pool> {
+        let mut pool = self.pool.clone();
+        let owned = u.int_in_range(0..=3u8)?;
+        let fits = |meta: &ObjectMeta| meta.contract == *contract && (owned > 2 || meta.owner == *sender);
+        let fitting: Vec<ObjectId> =
+            self.objects.iter().filter(|(_, meta)| fits(meta)).map(|(object, _)| *object).collect();
+        if owned > 0 && !fitting.is_empty() {
+            pool.objects = fitting;
+        }
+        Ok(pool)
     }
 
     /// A block of up to four transactions.
@@ -110,7 +137,7 @@ impl World {
                 }
                 Payload::Upload { code }
             }
-            _ => self.call(u)?,
+            _ => self.call(u, &sender)?,
         };
         let gas_limit = match u.int_in_range(0..=7u8)? {
             0 => u.int_in_range(0..=60_000)?,
@@ -123,17 +150,29 @@ impl World {
         Ok(Run { sender, gas_limit, payload })
     }
 
-    fn call(&self, u: &mut Unstructured<'_>) -> Result<Payload> {
-        let Deployed { address, interface } = u.choose(&self.contracts)?;
-        let (mut function, mut args) = (String::from("none"), vec![]);
-        if let Ok(found) = u.choose(&interface.functions) {
-            function.clone_from(&found.name);
-            args = typed::arguments(u, &found.params, &self.pool)?;
-        }
+    fn call(&self, u: &mut Unstructured<'_>, sender: &Address) -> Result<Payload> {
+        // Half of the calls make, move or delete objects; initialisers are seldom called.
+        let (objects, initialisers) = (u.arbitrary::<bool>()?, u.ratio(1, 16)?);
+        let of = |ty: &Type| *ty == Type::ObjectId;
+        let fits = |function: &&Function| {
+            let about = of(&function.returns) || function.params.iter().any(|param| of(&param.ty));
+            (about || !objects) && (initialisers || !function.flags.has(Flags::INIT))
+        };
+        let choices: Vec<(&Address, &Function)> = self
+            .contracts
+            .iter()
+            .flat_map(|at| at.interface.functions.iter().filter(fits).map(|function| (&at.address, function)))
+            .collect();
+        let (address, called) = *u.choose(&choices)?;
+        let function = if u.ratio(1, 32)? { "none".into() } else { called.name.clone() };
+        let payable = called.flags.has(Flags::PAYABLE);
+        let pool = self.pool_for(u, address, sender)?;
+        let mut args = typed::arguments(u, &called.params, &pool)?;
         if u.ratio(1, 16)? {
             args.push(u.arbitrary()?);
         }
-        let value = if u.ratio(2, 3)? { 0 } else { amount(u)? };
+        // Value where it is taken, mostly.
+        let value = if u.ratio(1, 8)? == payable { 0 } else { amount(u)? };
         // An address that may be no contract, now and then.
         let contract = if u.ratio(1, 16)? { *u.choose(&self.pool.addresses)? } else { *address };
         Ok(Payload::Call { contract, function, args, value })
@@ -165,7 +204,8 @@ mod tests {
     fn every_fixture_contract_is_there() {
         let world = World::new();
         let contracts = entries(&*world.chain.view(), KeySpace::Contract);
-        assert_eq!(contracts.len(), world.contracts.len(), "a deployment failed");
+        // And those that other inputs' deployments made.
+        assert!(contracts.len() >= world.contracts.len(), "a deployment failed");
         assert!(!world.pool.objects.is_empty());
     }
 
@@ -174,6 +214,7 @@ mod tests {
     fn many_transactions_succeed_and_some_fail_in_every_way() {
         let mut inputs = Inputs::new(11);
         let mut ends: BTreeMap<String, u32> = BTreeMap::new();
+        let mut refunds = 0;
         for _ in 0..40 {
             let (mut world, bytes) = (World::new(), inputs.bytes(700));
             let mut u = Unstructured::new(&bytes);
@@ -182,6 +223,7 @@ mod tests {
                 match world.chain.try_block(&runs) {
                     Ok((_, outcome)) => {
                         for executed in outcome.transactions {
+                            refunds += u32::from(executed.receipt.gas_refunded > 0);
                             *ends.entry(format!("{:?}", executed.receipt.status)).or_default() += 1;
                         }
                     }
@@ -194,6 +236,7 @@ mod tests {
                 world.look();
             }
         }
+        assert!(refunds > 0, "something is deleted");
         let all: u32 = ends.values().sum();
         let good = ends.get(&format!("{:?}", Status::Success)).copied().unwrap_or_default();
         assert!(good * 4 > all && good * 10 < all * 9 && ends.len() > 6, "{ends:?}");
