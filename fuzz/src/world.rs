@@ -106,6 +106,12 @@ impl World {
         Ok(pool)
     }
 
+    /// Whether this uploads a long fixture once more, with gas enough.
+    pub(crate) fn is_upload_of_stored_code(&self, run: &Run) -> bool {
+        matches!(&run.payload, Payload::Upload { code } if self.codes.contains(code))
+            && run.gas_limit > 40_000_000
+    }
+
     /// A block of up to four transactions.
     pub(crate) fn block(&self, u: &mut Unstructured<'_>) -> Result<Vec<Run>> {
         let count = u.int_in_range(1..=4u8)?;
