@@ -185,31 +185,62 @@ fn transactions_that_no_block_can_hold_are_refused_by_name() {
     running.assert_alive();
 }
 
+/// What a node answers to a call and to an upgrade with these headers: two statuses, and why.
+fn asked_with(running: &Running, headers: &str) -> (u16, u16, String) {
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"vm_status"}"#;
+    let request = format!(
+        "POST / HTTP/1.1\r\n{headers}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let (status, answer) = parse(&running.raw(request.as_bytes()));
+    let upgrade = format!(
+        "GET / HTTP/1.1\r\n{headers}\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    let mut stream = running.connect();
+    stream.write_all(upgrade.as_bytes()).unwrap();
+    let mut line = [0; 12];
+    stream.read_exact(&mut line).unwrap();
+    let upgraded = std::str::from_utf8(&line[9..]).unwrap().parse().unwrap();
+    (status, upgraded, answer)
+}
+
+#[test]
+fn pages_of_other_sites_are_refused_on_every_address() {
+    let mut options = options();
+    options.listen.set_ip(std::net::Ipv4Addr::UNSPECIFIED.into());
+    let running = start(options);
+    let port = running.address.port();
+    for origin in ["https://evil.example", "null", "http://node.example", "https://node.example"] {
+        let headers = format!("host: node.example:{port}\r\norigin: {origin}");
+        let (called, upgraded, answer) = asked_with(&running, &headers);
+        assert_eq!((called, upgraded), (403, 403), "{origin}: {answer}");
+        assert!(answer.contains("Origin"), "{answer}");
+    }
+    for headers in [
+        format!("host: node.example:{port}\r\norigin: http://node.example:{port}"),
+        format!("host: node.example:{port}"),
+        "host: node.example\r\norigin: https://node.example".to_owned(),
+    ] {
+        let (called, upgraded, answer) = asked_with(&running, &headers);
+        assert_eq!((called, upgraded), (200, 101), "{headers}: {answer}");
+    }
+    running.assert_alive();
+}
+
 #[test]
 fn a_foreign_host_or_origin_is_refused() {
     let running = start(options());
-    for headers in [
-        "host: evil.example",
-        "host: evil.example:8600",
-        "x: y",
-        "host: localhost\r\norigin: https://evil.example",
+    for (headers, part) in [
+        ("host: evil.example", "loopback"),
+        ("host: evil.example:8600", "loopback"),
+        ("host: evil.example\r\norigin: http://evil.example", "loopback"),
+        ("x: y", "loopback"),
+        ("host: localhost\r\norigin: https://evil.example", "Origin"),
+        ("host: localhost\r\norigin: http://localhost\r\norigin: https://evil.example", "Origin"),
     ] {
-        let body = r#"{"jsonrpc":"2.0","id":1,"method":"vm_status"}"#;
-        let request = format!(
-            "POST / HTTP/1.1\r\n{headers}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        let (status, answer) = parse(&running.raw(request.as_bytes()));
-        assert_eq!(status, 403, "{headers}: {answer}");
-        assert!(answer.contains("loopback"), "{answer}");
-        let upgrade = format!(
-            "GET / HTTP/1.1\r\n{headers}\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        );
-        let mut stream = running.connect();
-        stream.write_all(upgrade.as_bytes()).unwrap();
-        let mut answer = [0; 12];
-        stream.read_exact(&mut answer).unwrap();
-        assert_eq!(&answer, b"HTTP/1.1 403", "{headers}");
+        let (called, upgraded, answer) = asked_with(&running, headers);
+        assert_eq!((called, upgraded), (403, 403), "{headers}: {answer}");
+        assert!(answer.contains(part), "{answer}");
     }
     // What a page of another site can send without being asked: not JSON.
     let request = format!(

@@ -1,8 +1,8 @@
 //! A node's door: JSON-RPC over HTTP and WebSocket, health, metrics, and a page.
 //!
 //! Invariants:
-//! - it listens on loopback unless told otherwise, and there answers only requests whose `Host` and `Origin` are loopback's:
-//!   no page of another site reaches it through a browser (DNS rebinding);
+//! - no page of another site reaches it through a browser: where a request has an `Origin`, it is that of `Host`, on every
+//!   address. It listens on loopback unless told otherwise, and there `Host` is loopback's too (DNS rebinding);
 //! - everything that a client can make larger is bounded: see [`ServerOptions`]. Past a bound the client gets an error that
 //!   names it, or is cut off; nobody else waits for it;
 //! - a request is answered by a thread of its own kind: reads by a bounded number of blocking threads, transactions by the

@@ -57,18 +57,44 @@ fn is_loopback(authority: &str) -> bool {
         || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// Whether a request to a loopback address comes from this machine's own programs and pages.
-fn is_local(uri: &Uri, headers: &HeaderMap) -> bool {
-    let host = match uri.authority() {
+/// What a request is for: the authority of its target, or else of its `Host`.
+fn host_of<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
+    match uri.authority() {
         Some(authority) => Some(authority.as_str()),
         None => headers.get(HOST).and_then(|host| host.to_str().ok()),
+    }
+}
+
+/// Whether a page of `origin` is one that `host` serves: the same name and port.
+fn is_same_site(origin: &HeaderValue, host: &str) -> bool {
+    let Some((scheme, authority)) = origin.to_str().ok().and_then(|origin| origin.split_once("://")) else {
+        return false;
     };
-    let origin = match headers.get(ORIGIN).map(HeaderValue::to_str) {
-        None => true,
-        Some(Ok(origin)) => origin.split_once("://").is_some_and(|(_, authority)| is_loopback(authority)),
-        Some(Err(_)) => false,
+    // A browser leaves out the port that its scheme implies, a proxy in front of the node may not.
+    let implied = match scheme {
+        "http" => 80,
+        "https" => 443,
+        _ => return false,
     };
-    host.is_some_and(is_loopback) && origin
+    let place = |authority: &str| {
+        let authority: Authority = authority.parse().ok()?;
+        Some((authority.host().to_ascii_lowercase(), authority.port_u16().unwrap_or(implied)))
+    };
+    place(authority).is_some_and(|origin| place(host) == Some(origin))
+}
+
+/// Why a request is not for this node, or is another site's; none if it may be answered.
+fn refusal(uri: &Uri, headers: &HeaderMap, listens_on_loopback: bool) -> Option<&'static str> {
+    let host = host_of(uri, headers);
+    if listens_on_loopback && !host.is_some_and(is_loopback) {
+        return Some(
+            "this node listens on loopback and answers only there: Host must be localhost or a loopback address",
+        );
+    }
+    let foreign = |origin: &HeaderValue| !host.is_some_and(|host| is_same_site(origin, host));
+    headers.get_all(ORIGIN).iter().any(foreign).then_some(
+        "this node answers no pages of other sites: where Origin is given, its host and port must be those of Host",
+    )
 }
 
 impl Site {
@@ -94,9 +120,9 @@ impl Site {
     }
 
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Answer {
-        if self.address.ip().is_loopback() && !is_local(request.uri(), request.headers()) {
+        let on_loopback = self.address.ip().is_loopback();
+        if let Some(why) = refusal(request.uri(), request.headers(), on_loopback) {
             self.metrics().refused("host");
-            let why = "this node listens on loopback and answers only there: Host, and Origin where it is given, must be localhost or a loopback address";
             return refuse(StatusCode::FORBIDDEN, why);
         }
         if ws::is_upgrade_request(&request) {
@@ -210,17 +236,46 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_origin_is_not_local() {
+    fn a_foreign_host_and_a_foreign_origin_are_refused() {
         let uri = Uri::from_static("/");
         let mut headers = HeaderMap::new();
-        assert!(!is_local(&uri, &headers), "no host");
-        headers.insert(HOST, HeaderValue::from_static("127.0.0.1:8600"));
-        assert!(is_local(&uri, &headers));
-        headers.insert(ORIGIN, HeaderValue::from_static("http://localhost:8600"));
-        assert!(is_local(&uri, &headers));
-        for origin in ["https://evil.example", "null", "http://localhost.evil.example"] {
-            headers.insert(ORIGIN, HeaderValue::from_static(origin));
-            assert!(!is_local(&uri, &headers), "{origin}");
+        assert!(refusal(&uri, &headers, true).is_some(), "no host");
+        assert!(refusal(&uri, &headers, false).is_none(), "a program need not say");
+        for (host, own, foreign) in [
+            (
+                "127.0.0.1:8600",
+                &["http://127.0.0.1:8600"][..],
+                &["https://evil.example", "null", "http://localhost:8600", "http://127.0.0.1:3000"][..],
+            ),
+            ("localhost:8600", &["http://LOCALHOST:8600"], &["http://localhost.evil.example:8600", "\u{e9}"]),
+            ("[::1]:8600", &["http://[::1]:8600"], &["http://[::1]", "http://", "[::1]:8600"]),
+        ] {
+            headers.insert(HOST, HeaderValue::from_str(host).unwrap());
+            for on_loopback in [true, false] {
+                headers.remove(ORIGIN);
+                assert!(refusal(&uri, &headers, on_loopback).is_none(), "{host}");
+                for origin in own {
+                    headers.insert(ORIGIN, HeaderValue::from_str(origin).unwrap());
+                    assert!(refusal(&uri, &headers, on_loopback).is_none(), "{host} {origin}");
+                }
+                for origin in foreign {
+                    headers.insert(ORIGIN, HeaderValue::from_bytes(origin.as_bytes()).unwrap());
+                    assert!(refusal(&uri, &headers, on_loopback).is_some(), "{host} {origin}");
+                }
+            }
         }
+        let absolute = Uri::from_static("http://evil.example/");
+        headers.remove(ORIGIN);
+        assert!(refusal(&absolute, &headers, true).is_some(), "the target counts before Host");
+    }
+
+    #[test]
+    fn the_port_that_a_scheme_implies_need_not_be_named() {
+        let same = |origin, host| is_same_site(&HeaderValue::from_static(origin), host);
+        assert!(same("https://node.example", "node.example"));
+        assert!(same("https://node.example", "node.example:443"));
+        assert!(same("http://node.example", "node.example:80"));
+        assert!(!same("http://node.example", "node.example:443"));
+        assert!(!same("ftp://node.example", "node.example"));
     }
 }
