@@ -176,6 +176,28 @@ fn a_transaction_that_another_made_impossible_is_dropped_and_the_rest_stands() {
 }
 
 #[test]
+fn no_instant_block_is_made_of_impossible_transactions_alone() {
+    let chain = Chain::create(&Place::Memory, spec(), ChainOptions::default()).unwrap();
+    let heard = Heard { slow: Duration::from_millis(300), ..Heard::default() };
+    let made = observed(chain, ProducerOptions::default(), heard);
+    let first = made.enqueue(signed_with("alice", 0, |transaction| {
+        transaction.payload = Payload::Transfer { to: Address::named("bob"), amount: 900_000_000 };
+    }));
+    while made.height() == 0 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    // The first is in its block, but nobody was told: what comes now is compared with the state before it.
+    let second = made.enqueue(signed_with("alice", 1, |transaction| transaction.gas_price = 500));
+    assert_eq!(told(&first), Ok(Position { height: 1, index: 0 }));
+    assert!(matches!(told(&second), Err(ApiError::Invalid(InvalidTransaction::Fee { .. }))));
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!(made.height(), 1, "nothing was left for a block");
+    assert_eq!(made.producer.send(signed("carol", 0)), Ok(Position { height: 2, index: 0 }));
+    let dropped: Vec<u32> = made.blocks().iter().map(|block| block.dropped).collect();
+    assert_eq!(dropped, [0, 1], "counted with the block after");
+}
+
+#[test]
 fn a_block_full_of_impossible_transactions_is_given_up_after_some_tries() {
     let made = made(by_hand());
     // Twelve senders, each with a first that leaves too little for its second.

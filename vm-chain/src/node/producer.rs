@@ -78,7 +78,7 @@ pub struct BlockMade {
     pub reverted: u32,
     /// Transactions that failed otherwise.
     pub failed: u32,
-    /// Transactions that could not stand in it and were dropped.
+    /// Transactions that could stand in no block and were dropped since the block before it.
     pub dropped: u32,
     /// How long its execution took.
     pub execution: Duration,
@@ -112,8 +112,18 @@ struct State {
     commands: VecDeque<(Command, CommandReply)>,
     /// By how many milliseconds the chain's clock is ahead of the machine's.
     ahead: i64,
+    /// Transactions that were dropped since the last block.
+    dropped: u32,
     failed: Option<String>,
     stopping: bool,
+}
+
+impl State {
+    /// Forgets a transaction that no block will hold.
+    fn drop_one(&mut self, hash: &Hash, why: ApiError) {
+        self.pool.drop_one(hash, why);
+        self.dropped = self.dropped.saturating_add(1);
+    }
 }
 
 #[derive(Debug)]
@@ -167,6 +177,7 @@ impl Producer {
             commands: VecDeque::new(),
             // A clock that was moved forward goes on from where the head is.
             ahead: time.saturating_sub(now()).max(0),
+            dropped: 0,
             failed: None,
             stopping: false,
         };
@@ -295,6 +306,13 @@ impl Sequencer for Producer {
     }
 }
 
+/// Whether a block is made that nothing goes into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Empty {
+    Made,
+    LeftOut,
+}
+
 /// What the thread does next.
 enum Step {
     Stop,
@@ -358,7 +376,10 @@ impl Shared {
                         self.lock().pool.expire(expired);
                     }
                     Step::Block => {
-                        self.block()?;
+                        self.block(match self.options.mode {
+                            Mode::Instant => Empty::LeftOut,
+                            Mode::Every(_) => Empty::Made,
+                        })?;
                         break;
                     }
                 }
@@ -395,7 +416,7 @@ impl Shared {
 
     fn command(&self, command: &Command, reply: &CommandReply) -> Result<(), Failure> {
         let done = match command {
-            Command::Mine(count) => (0..*count).try_for_each(|_| self.block()).map(Ok),
+            Command::Mine(count) => (0..*count).try_for_each(|_| self.block(Empty::Made)).map(Ok),
             Command::Rollback(height) => self.rollback(*height),
         };
         let (answer, go_on) = match done {
@@ -435,13 +456,12 @@ impl Shared {
     }
 
     /// Makes a block of what waits, and commits it.
-    fn block(&self) -> Result<(), Failure> {
+    fn block(&self, empty: Empty) -> Result<(), Failure> {
         let (mut candidates, time) = {
             let mut state = self.lock();
             (state.pool.take(&self.limits()), now().saturating_add(state.ahead))
         };
         let begun = Instant::now();
-        let mut dropped = 0_u32;
         let mut attempts = 0_u32;
         let (body, outcome) = loop {
             let chain = self.chain.read().unwrap_or_else(PoisonError::into_inner);
@@ -456,7 +476,10 @@ impl Shared {
                 Err(BlockError::Invalid(invalid)) => {
                     drop(chain);
                     attempts = attempts.saturating_add(1);
-                    dropped = dropped.saturating_add(self.without(&mut candidates, invalid, attempts)?);
+                    self.without(&mut candidates, invalid, attempts)?;
+                    if candidates.is_empty() && empty == Empty::LeftOut {
+                        return Ok(());
+                    }
                 }
             }
         };
@@ -466,6 +489,7 @@ impl Shared {
         let commit = begun.elapsed();
         let view = self.chain.read().unwrap_or_else(PoisonError::into_inner).view()?;
         let hashes: Vec<Hash> = candidates.iter().map(|candidate| candidate.hash).collect();
+        let dropped = std::mem::take(&mut self.lock().dropped);
         let mut made = BlockMade {
             header: outcome.commit.header.clone(),
             transactions: hashes,
@@ -494,13 +518,13 @@ impl Shared {
         Ok(())
     }
 
-    /// Takes out of `candidates` what makes their block `invalid`; gives how many will be in no block.
+    /// Takes out of `candidates` what makes their block `invalid`; counts what will be in no block.
     fn without(
         &self,
         candidates: &mut Vec<Candidate>,
         invalid: Invalid,
         attempts: u32,
-    ) -> Result<u32, Failure> {
+    ) -> Result<(), Failure> {
         match invalid {
             Invalid::Transaction { index, reason } => {
                 let index = usize::try_from(index).unwrap_or(usize::MAX);
@@ -512,28 +536,28 @@ impl Shared {
                 }
                 let gone = candidates.remove(index);
                 let mut state = self.lock();
-                state.pool.drop_one(&gone.hash, ApiError::Invalid(reason));
+                state.drop_one(&gone.hash, ApiError::Invalid(reason));
                 // What stood before it stands; what comes after has waited for it, or is looked at in the next block.
                 let sender = gone.signed.transaction.sender;
                 let stays = |at: usize, candidate: &Candidate| {
                     at < index || (attempts < ATTEMPTS && candidate.signed.transaction.sender != sender)
                 };
                 state.pool.give_back(&keep(candidates, stays));
-                Ok(1)
+                Ok(())
             }
             Invalid::TooMuch { what, found, limit } if candidates.len() <= 1 => {
                 let Some(gone) = candidates.pop() else {
                     return Err(Failure(format!("an empty block has {found} {what}, more than {limit}")));
                 };
                 let why = format!("alone it makes a block of {found} {what}, more than the limit of {limit}");
-                self.lock().pool.drop_one(&gone.hash, ApiError::Pool(why));
-                Ok(1)
+                self.lock().drop_one(&gone.hash, ApiError::Pool(why));
+                Ok(())
             }
             Invalid::TooMuch { .. } => {
                 // The first half has room; a prefix leaves no sender with a gap.
                 let half = candidates.len() / 2;
                 self.lock().pool.give_back(&keep(candidates, |at, _| at < half));
-                Ok(0)
+                Ok(())
             }
             invalid => Err(invalid.into()),
         }
