@@ -7,7 +7,7 @@
 //! - transactions, those of one sender, and bytes stay below their limits;
 //! - [`Pool::take`] is a function of what came in and in which order: the oldest first, a sender's by their nonces;
 //! - a transaction that is being put into a block is neither replaced nor forgotten before that block is decided;
-//! - whoever waits for a transaction is told what became of it, once.
+//! - whoever waits for a transaction is told what became of it, once; so many wait for one at most.
 //!
 //! Among transactions that can go into a block, the gas price changes nothing: arrival decides. A higher price only lets a
 //! sender replace what they sent before.
@@ -50,6 +50,10 @@ impl Default for PoolLimits {
         }
     }
 }
+
+/// How many are told of one transaction at most. It counts also who has given up waiting: a reply can't be asked whether
+/// anyone still listens.
+const REPLIES_MAX: usize = 64;
 
 /// How much goes into a block at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,6 +189,12 @@ impl Pool {
         if let Some((sender, nonce)) = self.hashes.get(&hash) {
             let entry = self.senders.get_mut(sender).and_then(|sender| sender.waiting.get_mut(nonce));
             if let Some(entry) = entry {
+                if reply.is_some() && entry.replies.len() >= REPLIES_MAX {
+                    let why = format!(
+                        "{REPLIES_MAX} requests wait for transaction {hash} already, the most allowed"
+                    );
+                    return Err(ApiError::Busy(why));
+                }
                 entry.replies.extend(reply);
             }
             return Ok(());

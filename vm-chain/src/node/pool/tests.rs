@@ -129,6 +129,26 @@ fn the_same_transaction_twice_is_one_and_both_senders_are_told() {
 }
 
 #[test]
+fn only_so_many_wait_for_one_transaction() {
+    let mut pool = Pool::new(PoolLimits::default());
+    let mut waits: Vec<(Hash, Told)> = (0..REPLIES_MAX).map(|_| add(&mut pool, "alice", 0)).collect();
+    let again = signed("alice", 0, 1);
+    let (more, told_more) = reply();
+    let error = pool.insert(again.clone(), hash(&again), &RICH, more).unwrap_err();
+    assert!(matches!(&error, ApiError::Busy(why) if why.contains("64 requests wait")), "{error}");
+    assert!(told_more.try_recv().is_err());
+    assert_eq!(
+        pool.insert(again.clone(), hash(&again), &RICH, None),
+        Ok(()),
+        "who does not wait costs nothing"
+    );
+    pool.committed(1, [&hash(&again)]);
+    for (_, told) in waits.drain(..) {
+        assert_eq!(told.try_recv().unwrap(), Ok(Position { height: 1, index: 0 }));
+    }
+}
+
+#[test]
 fn a_full_pool_refuses_by_each_limit() {
     let size = bytes_of(&signed("alice", 0, 1));
     let fill = |limits: PoolLimits, last: (&str, u64)| {
