@@ -5,6 +5,7 @@
 //! Invariants:
 //! - one transaction per sender and nonce, the nonce not below the sender's and at most [`PoolLimits::nonce_gap`] above;
 //! - transactions, those of one sender, and bytes stay below their limits;
+//! - in a full pool, what can't go into a block keeps no place from what can;
 //! - [`Pool::take`] is a function of what came in and in which order: the oldest first, a sender's by their nonces;
 //! - a transaction that is being put into a block is neither replaced nor forgotten before that block is decided;
 //! - whoever waits for a transaction is told what became of it, once; so many wait for one at most.
@@ -110,6 +111,18 @@ struct Sender {
     waiting: BTreeMap<u64, Entry>,
 }
 
+impl Sender {
+    /// What waits above a nonce that no transaction has.
+    fn stuck(&self) -> impl Iterator<Item = &Entry> {
+        let mut reached = Some(self.next);
+        let stuck = move |(nonce, _): &(&u64, &Entry)| {
+            reached = reached.filter(|next| next == *nonce).and_then(|nonce| nonce.checked_add(1));
+            reached.is_none()
+        };
+        self.waiting.iter().filter(stuck).map(|(_, entry)| entry).filter(|entry| !entry.taken)
+    }
+}
+
 /// The transactions that wait for a block.
 #[derive(Debug)]
 pub struct Pool {
@@ -203,6 +216,9 @@ impl Pool {
         let bytes = bytes_of(&signed);
         let (address, nonce) = (signed.transaction.sender, signed.transaction.nonce);
         let replaced = self.check_room(&signed, bytes)?;
+        if !replaced {
+            self.make_room(&signed, bytes, account)?;
+        }
         let sender = self.senders.entry(address).or_default();
         sender.next = account.nonce;
         let arrival = self.arrivals;
@@ -279,13 +295,53 @@ impl Pool {
                 "{of_sender} transactions of this sender wait already, the most allowed"
             )));
         }
-        if self.len() >= self.limits.transactions {
-            return Err(full("transactions", self.limits.transactions));
-        }
-        if after > self.limits.bytes {
-            return Err(full("bytes", self.limits.bytes));
-        }
         Ok(false)
+    }
+
+    /// Makes room for `signed`, which replaces none. In a full pool the oldest that can't go into a block give way to one
+    /// that can; or else all stays as it is.
+    fn make_room(&mut self, signed: &Signed, bytes: usize, account: &Account) -> Result<(), ApiError> {
+        let refused = if self.len() >= self.limits.transactions {
+            full("transactions", self.limits.transactions)
+        } else if self.bytes.saturating_add(bytes) > self.limits.bytes {
+            full("bytes", self.limits.bytes)
+        } else {
+            return Ok(());
+        };
+        let transaction = &signed.transaction;
+        let before = account.nonce..transaction.nonce;
+        let waiting = self.senders.get(&transaction.sender).map(|sender| &sender.waiting);
+        let reached = |nonce: u64| waiting.is_some_and(|waiting| waiting.contains_key(&nonce));
+        if !before.into_iter().all(reached) {
+            return Err(refused);
+        }
+        let Some(gone) = self.give_way(&transaction.sender, bytes) else { return Err(refused) };
+        for hash in gone {
+            let why =
+                "its pool is full, and of a transaction whose nonce is not reached another took the place";
+            self.drop_one(&hash, ApiError::Busy(why.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// The oldest transactions without which there is room for `bytes` of `newcomer`: those whose nonce can't be reached,
+    /// and none of `newcomer`'s, which it may make ready. None if they are not enough.
+    fn give_way(&self, newcomer: &Address, bytes: usize) -> Option<Vec<Hash>> {
+        let others = self.senders.iter().filter(|(address, _)| *address != newcomer);
+        let mut stuck: Vec<&Entry> = others.flat_map(|(_, sender)| sender.stuck()).collect();
+        stuck.sort_unstable_by_key(|entry| entry.arrival);
+        let mut count = self.len().saturating_add(1);
+        let mut total = self.bytes.saturating_add(bytes);
+        let mut gone = Vec::new();
+        for entry in stuck {
+            if count <= self.limits.transactions && total <= self.limits.bytes {
+                break;
+            }
+            count = count.saturating_sub(1);
+            total = total.saturating_sub(entry.bytes);
+            gone.push(entry.hash);
+        }
+        (count <= self.limits.transactions && total <= self.limits.bytes).then_some(gone)
     }
 
     /// What goes into the next block: the oldest that can, as many as fit. They stay here, and are decided by

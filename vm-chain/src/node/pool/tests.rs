@@ -168,6 +168,53 @@ fn a_full_pool_refuses_by_each_limit() {
 }
 
 #[test]
+fn in_a_full_pool_what_can_never_run_gives_way_to_what_can() {
+    let size = bytes_of(&signed("alice", 0, 1));
+    for limits in [
+        PoolLimits { transactions: 4, ..PoolLimits::default() },
+        PoolLimits { bytes: 4 * size, ..PoolLimits::default() },
+    ] {
+        let mut pool = Pool::new(limits);
+        let (ready, told_ready) = add(&mut pool, "alice", 0);
+        let (first, told_first) = add(&mut pool, "mallory 1", 1);
+        let (_, told_second) = add(&mut pool, "mallory 2", 1);
+        let (own, told_own) = add(&mut pool, "bob", 2);
+        let mut insert = |sender: &str, nonce| {
+            let signed = signed(sender, nonce, 1);
+            pool.insert(signed.clone(), hash(&signed), &RICH, None)
+        };
+        assert!(matches!(insert("mallory 3", 1), Err(ApiError::Busy(_))), "another gap gets no place");
+        assert!(told_first.try_recv().is_err());
+        assert_eq!(insert("bob", 0), Ok(()));
+        assert!(
+            matches!(told_first.try_recv().unwrap(), Err(ApiError::Busy(why)) if why.contains("not reached"))
+        );
+        assert!(told_second.try_recv().is_err(), "the oldest is enough");
+        assert_eq!(insert("bob", 1), Ok(()), "it comes after one that waits");
+        assert!(matches!(told_second.try_recv().unwrap(), Err(ApiError::Busy(_))));
+        assert!(matches!(insert("carol", 0), Err(ApiError::Busy(_))), "all that is here can go into a block");
+        assert!(told_ready.try_recv().is_err() && told_own.try_recv().is_err());
+        assert_eq!((pool.len(), pool.bytes()), (4, 4 * size));
+        assert!(pool.get(&first).is_none());
+        let block = taken(&mut pool, &ROOM);
+        assert_eq!((block.len(), block.first(), block.last()), (4, Some(&ready), Some(&own)));
+    }
+}
+
+#[test]
+fn nothing_gives_way_where_that_is_not_enough() {
+    let size = bytes_of(&signed("alice", 0, 1));
+    let mut pool = Pool::new(PoolLimits { bytes: 3 * size - 1, ..PoolLimits::default() });
+    let (_, told) = add(&mut pool, "mallory", 1);
+    let (_, _ready) = add(&mut pool, "alice", 0);
+    let mut big = signed("bob", 0, 1);
+    big.authorization = vec![0; 96 + 2 * size];
+    assert!(matches!(pool.insert(big.clone(), hash(&big), &RICH, None), Err(ApiError::Busy(_))));
+    assert!(told.try_recv().is_err());
+    assert_eq!(pool.len(), 2);
+}
+
+#[test]
 fn a_block_takes_what_fits_by_gas_and_by_bytes() {
     let mut pool = Pool::new(PoolLimits::default());
     let mut big = signed("alice", 0, 1);
@@ -205,7 +252,7 @@ proptest! {
         deaf in any::<bool>(),
     ) {
         let names = ["alice", "bob", "carol", "dave"];
-        let mut pool = Pool::new(PoolLimits { transactions: 24, of_sender: 5, ..PoolLimits::default() });
+        let mut pool = Pool::new(PoolLimits { transactions: 8, of_sender: 5, ..PoolLimits::default() });
         let mut nonces = [0_u64; 4];
         for (sender, nonce, price) in inputs {
             let signed = signed(names[sender], nonce, price);
