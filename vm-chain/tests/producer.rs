@@ -301,6 +301,22 @@ fn a_stop_answers_who_waits_and_refuses_what_comes() {
 }
 
 #[test]
+fn a_stop_waits_for_one_block_and_not_for_all_that_are_to_be_mined() {
+    let chain = Chain::create(&Place::Memory, spec(), ChainOptions::default()).unwrap();
+    let made = observed(chain, by_hand(), Heard { slow: Duration::from_millis(50), ..Heard::default() });
+    std::thread::scope(|scope| {
+        let mined = scope.spawn(|| made.producer.mine(900));
+        while made.height() < 2 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        made.producer.stop();
+        let mined = mined.join().unwrap();
+        assert!(matches!(&mined, Err(ApiError::Busy(why)) if why.contains("of 900 blocks")), "{mined:?}");
+    });
+    assert!(made.height() < 100, "{} blocks", made.height());
+}
+
+#[test]
 fn a_failure_ends_the_producer_and_every_later_request_says_so() {
     let made = made(by_hand());
     // The observer fails at block 1,000.

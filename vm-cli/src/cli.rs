@@ -243,7 +243,7 @@ impl Cli {
             Command::Run(args) => args.execute(out, err),
             Command::New(args) => args.execute(out, err),
             Command::Build(args) => args.execute(out, err),
-            Command::Devnet(args) => args.execute(out, err),
+            Command::Devnet(args) => args.execute(err),
             Command::Bindgen(args) => args.execute(out, err),
             Command::Test(args) => args.execute(out, err),
             Command::Verify(args) => args.execute(out, err),

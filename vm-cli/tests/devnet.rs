@@ -116,6 +116,34 @@ fn r82_a_signal_stops_it_cleanly_and_the_chain_goes_on_where_it_was() {
 }
 
 #[test]
+fn a_signal_stops_it_also_where_nobody_reads_what_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    for args in [&["--store", "chain"][..], &["--store", "timed", "--block-time", "10ms"]] {
+        let mut running = devnet(folder.path(), args);
+        // Some 200 bytes for each block, more than a pipe holds.
+        running.client.mine(600).unwrap();
+        let receipt = running.client.send(pay(0)).unwrap();
+        let pid = running.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let until = Instant::now() + Duration::from_secs(20);
+        let status = loop {
+            if let Some(status) = running.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(Instant::now() < until, "{args:?}: it waits for a reader");
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        assert_eq!(status.code(), Some(0));
+        let again = devnet(folder.path(), &args[..2]);
+        assert_eq!(
+            again.client.receipt(receipt.transaction.0),
+            Ok(receipt),
+            "it was stopped as it should be"
+        );
+    }
+}
+
+#[test]
 fn it_prints_funded_accounts_with_the_secrets_that_everyone_knows() {
     let folder = tempfile::tempdir().unwrap();
     let running = devnet(folder.path(), &["--accounts", "3", "--balance", "77"]);

@@ -416,7 +416,7 @@ impl Shared {
 
     fn command(&self, command: &Command, reply: &CommandReply) -> Result<(), Failure> {
         let done = match command {
-            Command::Mine(count) => (0..*count).try_for_each(|_| self.block(Empty::Made)).map(Ok),
+            Command::Mine(count) => self.mine(*count),
             Command::Rollback(height) => self.rollback(*height),
         };
         let (answer, go_on) = match done {
@@ -425,6 +425,17 @@ impl Shared {
         };
         drop(reply.try_send(answer));
         go_on
+    }
+
+    fn mine(&self, count: u32) -> Result<Result<(), ApiError>, Failure> {
+        for made in 0..count {
+            // A stop waits for one block, not for all of them.
+            if self.lock().stopping {
+                return Ok(Err(ApiError::Busy(format!("it stopped after {made} of {count} blocks"))));
+            }
+            self.block(Empty::Made)?;
+        }
+        Ok(Ok(()))
     }
 
     fn rollback(&self, height: u64) -> Result<Result<(), ApiError>, Failure> {

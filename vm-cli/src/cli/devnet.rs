@@ -203,24 +203,78 @@ impl Observer for Teller {
     }
 }
 
+/// What is said on standard output, written by a thread of its own: whoever reads it slowly, or not at all, holds up neither
+/// the node nor its end.
+///
+/// The thread may be left inside a write, so nobody else writes to standard output as long as there is a `Lines`.
+struct Lines {
+    sender: SyncSender<String>,
+    /// Closed once all is written.
+    written: Receiver<()>,
+}
+
+/// How long the end waits for what was said to be written.
+const WRITE_TIME: Duration = Duration::from_secs(2);
+
+impl Lines {
+    fn start() -> Result<Self, DevnetError> {
+        let (sender, lines) = sync_channel::<String>(LINES);
+        let (writing, written) = channel();
+        std::thread::Builder::new()
+            .name("lines".to_owned())
+            .spawn(move || {
+                let mut out = std::io::stdout();
+                for line in lines {
+                    // A reader that is gone is no reason to stop.
+                    drop(writeln!(out, "{line}"));
+                    drop(out.flush());
+                }
+                drop(writing);
+            })
+            .map_err(|error| DevnetError::Node(format!("no thread for what is said: {error}")))?;
+        Ok(Self { sender, written })
+    }
+
+    /// Says `line`, or leaves it out if [`LINES`] wait already.
+    fn say(&self, line: String) {
+        drop(self.sender.try_send(line));
+    }
+
+    /// Waits a moment until all is written.
+    fn finish(self) {
+        drop(self.sender);
+        // Past that, what is unwritten stays so.
+        let _written = self.written.recv_timeout(WRITE_TIME);
+    }
+}
+
 impl DevnetArgs {
-    pub(super) fn execute(&self, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
-        match self.run(out, err) {
+    pub(super) fn execute(&self, err: &mut dyn Write) -> Exit {
+        let lines = match Lines::start() {
+            Ok(lines) => lines,
+            Err(error) => {
+                let exit = error.exit();
+                complain(err, error.into());
+                return exit;
+            }
+        };
+        let exit = match self.run(&lines, err) {
             Ok(()) => Exit::Ok,
             Err(error) => {
                 let exit = error.exit();
                 if self.json {
                     // On one line, as all that it prints.
-                    drop(writeln!(out, "{}", Value::Object(object(&error))));
-                    drop(out.flush());
+                    lines.say(Value::Object(object(&error)).to_string());
                 }
                 complain(err, error.into());
                 exit
             }
-        }
+        };
+        lines.finish();
+        exit
     }
 
-    fn run(&self, out: &mut dyn Write, err: &mut dyn Write) -> Result<(), DevnetError> {
+    fn run(&self, lines: &Lines, err: &mut dyn Write) -> Result<(), DevnetError> {
         if !self.listen.ip().is_loopback() {
             if !self.expose {
                 return Err(DevnetError::Exposed { address: self.listen });
@@ -236,21 +290,19 @@ impl DevnetArgs {
         let signals = Signals::listen()?;
         let authority = Arc::new(Ed25519::with_dev_accounts());
         let node = Node::start(chain, authority, self.options(), vec![Arc::new(Teller(teller))])?;
-        self.greet(out, &node, &head, &spec);
-        let failure = self.follow(out, &said, &signals);
+        lines.say(self.greeting(&node, &head, &spec));
+        let failure = self.follow(lines, &said, &signals);
         node.stop();
         // What the last block says comes after the signal.
-        let said: Vec<Said> = said.try_iter().collect();
-        for said in &said {
-            self.tell(out, said);
+        for said in said.try_iter() {
+            lines.say(self.line(&said));
         }
         match failure {
             Some(why) => Err(DevnetError::Node(why)),
             None => {
                 if !self.json {
-                    drop(writeln!(out, "stopped"));
+                    lines.say("stopped".to_owned());
                 }
-                drop(out.flush());
                 Ok(())
             }
         }
@@ -298,7 +350,7 @@ impl DevnetArgs {
         Ok(Spec { params, time: sequencer::now(), accounts, names })
     }
 
-    fn greet(&self, out: &mut dyn Write, node: &Node, head: &Header, spec: &Spec) {
+    fn greeting(&self, node: &Node, head: &Header, spec: &Spec) -> String {
         let url = format!("http://{}", node.address());
         let known = |name: &str| DEV_NAMES.contains(&name);
         let accounts: Vec<(&str, Address, String)> = spec
@@ -317,14 +369,14 @@ impl DevnetArgs {
                     json!({ "name": name, "address": address.to_string(), "secret": secret })
                 })
                 .collect();
-            let line = json!({
+            json!({
                 "url": url,
                 "chain": spec.params.chain(),
                 "store": self.store,
                 "head": HeaderInfo::from(head),
                 "accounts": accounts,
-            });
-            drop(writeln!(out, "{line}"));
+            })
+            .to_string()
         } else {
             let mut text =
                 String::from("Accounts, whose secrets everyone knows: never use them where money is\n\n");
@@ -344,18 +396,17 @@ impl DevnetArgs {
             if self.explorer {
                 text.push_str(&format!("page    {url}/\n"));
             }
-            drop(writeln!(out, "{text}"));
+            text
         }
-        drop(out.flush());
     }
 
     /// Tells of blocks until a signal comes; gives why the node failed, if it did. A node that failed goes on to say so to
     /// whoever asks, until it is stopped.
-    fn follow(&self, out: &mut dyn Write, said: &Receiver<Said>, signals: &Signals) -> Option<String> {
+    fn follow(&self, lines: &Lines, said: &Receiver<Said>, signals: &Signals) -> Option<String> {
         let mut failure = None;
         while !signals.came() {
             let Ok(news) = said.recv_timeout(Duration::from_millis(50)) else { continue };
-            self.tell(out, &news);
+            lines.say(self.line(&news));
             if let Said::Failed(why) = news {
                 failure = Some(why);
             }
@@ -363,8 +414,8 @@ impl DevnetArgs {
         failure
     }
 
-    fn tell(&self, out: &mut dyn Write, said: &Said) {
-        let line = match said {
+    fn line(&self, said: &Said) -> String {
+        match said {
             Said::Block(block) if self.json => json!({
                 "block": block.header.height,
                 "hash": block.header.hash().to_string(),
@@ -401,9 +452,7 @@ impl DevnetArgs {
             Said::RolledBack(height) => format!("rolled back to block {height}"),
             Said::Failed(why) if self.json => json!({ "failed": why }).to_string(),
             Said::Failed(why) => format!("the node failed: {why}"),
-        };
-        drop(writeln!(out, "{line}"));
-        drop(out.flush());
+        }
     }
 }
 
