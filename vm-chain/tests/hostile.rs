@@ -436,3 +436,24 @@ fn what_is_in_flight_is_bounded() {
     assert_eq!(running.get("/health").0, 200);
     drop(stream);
 }
+
+#[test]
+fn neither_reads_nor_sends_wait_for_those_that_wait_for_blocks() {
+    let mut options = options();
+    options.server.reads = 1;
+    let running = start(options);
+    std::thread::scope(|scope| {
+        let mines: Vec<_> = (0..4).map(|_| scope.spawn(|| running.client.mine(300).unwrap())).collect();
+        let until = Instant::now() + Duration::from_secs(20);
+        while metric(&running, "vm_head_height") == 0 {
+            assert!(Instant::now() < until);
+        }
+        assert!(running.client.status().unwrap().head.height < 1_200, "it waited for all blocks");
+        let receipt = running.client.send(running.signed("alice", 0, pay("bob", 1))).unwrap();
+        assert!(receipt.height < 1_200, "it waited for all blocks");
+        for mine in mines {
+            mine.join().unwrap();
+        }
+    });
+    running.assert_alive();
+}

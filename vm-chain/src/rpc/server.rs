@@ -5,8 +5,9 @@
 //!   address. It listens on loopback unless told otherwise, and there `Host` is loopback's too (DNS rebinding);
 //! - everything that a client can make larger is bounded: see [`ServerOptions`]. Past a bound the client gets an error that
 //!   names it, or is cut off; nobody else waits for it;
-//! - a request is answered by a thread of its own kind: reads by a bounded number of blocking threads, transactions by the
-//!   producer, subscriptions by tasks that a slow client stops alone.
+//! - a request is answered by a thread of its own kind: what reads, what only looks something up, and what waits for blocks
+//!   each by a bounded number of blocking threads that the others don't take, transactions by the producer, subscriptions by
+//!   tasks that a slow client stops alone.
 //!
 //! Deliberately not here: TLS, accounts, rates per client. A node that faces the world stands behind a proxy.
 
@@ -34,6 +35,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::{REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX};
 use crate::api::Local;
 use crate::node::{Metrics, Producer};
+use dispatch::{DEV_THREADS, SHORT_THREADS};
 use guarded::Guarded;
 use http::Site;
 
@@ -136,6 +138,8 @@ const STOP_TIME: Duration = Duration::from_secs(5);
 const REFUSAL_TIME: Duration = Duration::from_secs(1);
 /// How many refused connections are told why at a time.
 const REFUSALS: usize = 64;
+/// The blocking threads besides those that requests run on: for health.
+const OTHER_THREADS: usize = 4;
 /// The most bytes of a request's head.
 const HEAD_BYTES: usize = 16 << 10;
 
@@ -152,7 +156,9 @@ impl Server {
         let address = listener.local_addr().map_err(failed)?;
         let runtime = Builder::new_multi_thread()
             .worker_threads(2)
-            .max_blocking_threads(options.reads.max(1).saturating_add(4))
+            .max_blocking_threads(
+                options.reads.max(1).saturating_add(SHORT_THREADS + DEV_THREADS + OTHER_THREADS),
+            )
             .thread_name("rpc")
             .enable_all()
             .build()

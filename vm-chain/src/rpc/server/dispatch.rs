@@ -17,6 +17,39 @@ use crate::signed::Signed;
 
 /// The method that waits for a block, and so for no thread.
 const SEND: &str = "vm_send";
+/// The method that only puts a transaction into the pool.
+const SUBMIT: &str = "vm_submit";
+/// How the names of methods begin that only a local chain offers: they wait for blocks.
+const DEV: &str = "dev_";
+
+/// Who waits for whom: a thread that may block is taken from a bounded number of its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lane {
+    /// What reads and executes, for as long as that takes.
+    Reads,
+    /// What takes no longer than a signature and a look-up: transactions that come in, receipts of those that were sent,
+    /// the news. It never waits behind the others.
+    Short,
+    /// What waits for blocks.
+    Dev,
+}
+
+impl Lane {
+    fn of(method: &Method) -> Self {
+        if method.name == SUBMIT {
+            Self::Short
+        } else if method.name.starts_with(DEV) {
+            Self::Dev
+        } else {
+            Self::Reads
+        }
+    }
+}
+
+/// The threads of [`Lane::Short`].
+pub(super) const SHORT_THREADS: usize = 4;
+/// The threads of [`Lane::Dev`].
+pub(super) const DEV_THREADS: usize = 8;
 
 /// What answers need.
 #[derive(Debug)]
@@ -24,6 +57,8 @@ pub(super) struct Context {
     pub(super) served: Served,
     pub(super) news: broadcast::Sender<News>,
     reads: Arc<Semaphore>,
+    short: Arc<Semaphore>,
+    dev: Arc<Semaphore>,
     in_flight: Semaphore,
     in_flight_max: usize,
 }
@@ -40,6 +75,8 @@ pub(super) fn methods(
         served,
         news: broadcast::channel(options.backlog.max(1)).0,
         reads: Arc::new(Semaphore::new(options.reads.max(1))),
+        short: Arc::new(Semaphore::new(SHORT_THREADS)),
+        dev: Arc::new(Semaphore::new(DEV_THREADS)),
         in_flight: Semaphore::new(options.in_flight),
         in_flight_max: options.in_flight,
     });
@@ -72,16 +109,22 @@ impl Context {
         if method.name == SEND {
             return self.send(text).await;
         }
-        self.read(move |api| (method.call)(api, &text)).await
+        self.run(Lane::of(method), move |api| (method.call)(api, &text)).await
     }
 
-    /// Runs `run` on a thread that may block, of which there is a bounded number.
-    pub(super) async fn read<T: Send + 'static>(
+    /// Runs `run` on a thread of `lane`, which may block.
+    pub(super) async fn run<T: Send + 'static>(
         self: &Arc<Self>,
+        lane: Lane,
         run: impl FnOnce(&Local) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
         let closed = |_| ApiError::Busy("it is stopping".to_owned());
-        let permit = self.reads.clone().acquire_owned().await.map_err(closed)?;
+        let threads = match lane {
+            Lane::Reads => &self.reads,
+            Lane::Short => &self.short,
+            Lane::Dev => &self.dev,
+        };
+        let permit = threads.clone().acquire_owned().await.map_err(closed)?;
         let context = self.clone();
         let task = tokio::task::spawn_blocking(move || {
             let result = run(&context.served.api);
@@ -97,7 +140,7 @@ impl Context {
         let reply: Reply = Box::new(move |result| drop(sender.send(result)));
         let producer = self.served.producer.clone();
         let hash = self
-            .read(move |_| {
+            .run(Lane::Short, move |_| {
                 let SendParams { signed } = params(&text)?;
                 producer.enqueue(Signed::unpack(signed)?, Some(reply))
             })
@@ -108,6 +151,6 @@ impl Context {
             Ok(Err(_)) => return Err(ApiError::Node("the producer ended".to_owned())),
             Err(_) => return Err(ApiError::Pending { hash, seconds: wait.as_secs() }),
         };
-        self.read(move |api| result(&api.receipt(hash)?)).await
+        self.run(Lane::Short, move |api| result(&api.receipt(hash)?)).await
     }
 }

@@ -23,7 +23,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 use vm_core::Address;
 
-use super::dispatch::{Context, error_object};
+use super::dispatch::{Context, Lane, error_object};
 use crate::api::types::EventFilter;
 use crate::api::{Api as _, ApiError};
 use crate::node::{BlockMade, Metrics, Observer};
@@ -113,7 +113,7 @@ pub(super) async fn publish(context: Arc<Context>) {
         if context.news.receiver_count() == 0 {
             continue;
         }
-        let read = context.read(move |api| news(api, &block)).await;
+        let read = context.run(Lane::Short, move |api| news(api, &block)).await;
         let said = match read {
             Ok(news) if !gap => News::Block(Arc::new(news)),
             // Also a block that was rolled back meanwhile.
