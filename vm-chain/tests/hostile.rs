@@ -437,6 +437,78 @@ fn what_is_in_flight_is_bounded() {
     drop(stream);
 }
 
+/// As [`frame`], for more.
+fn long_frame(text: &str) -> Vec<u8> {
+    let mut frame = vec![0x81, 0x80 | 127];
+    frame.extend(u64::try_from(text.len()).unwrap().to_be_bytes());
+    frame.extend([0; 4]);
+    frame.extend(text.as_bytes());
+    frame
+}
+
+/// Sends twelve transactions of 50 kB on one connection, none of which is in a block before it is asked for; each of their
+/// calls weighs some 100 kB. Gives the most that waited at a time.
+fn most_that_waits(change: impl FnOnce(&mut vm_chain::rpc::server::ServerOptions)) -> u64 {
+    let mut options = options();
+    options.producer.mode = vm_chain::node::Mode::Every(Duration::from_secs(3_600));
+    change(&mut options.server);
+    let running = start(options);
+    let mut stream = socket(&running);
+    let mut sender = stream.try_clone().unwrap();
+    let messages: Vec<Vec<u8>> = (0..12)
+        .map(|nonce| {
+            let upload = Payload::Upload { code: vec![0; 50_000] };
+            let mut signed = running.signed("alice", nonce, upload);
+            signed.transaction.gas_limit = 100_000_000;
+            let signed = SecretKey::dev("alice").sign(signed.transaction, &Params::default().hash());
+            let hex: String = signed.encode().iter().map(|byte| format!("{byte:02x}")).collect();
+            let params = json!({ "signed": format!("0x{hex}") });
+            long_frame(
+                &json!({ "jsonrpc": "2.0", "id": nonce, "method": "vm_send", "params": params }).to_string(),
+            )
+        })
+        .collect();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            for message in messages {
+                sender.write_all(&message).unwrap();
+                // It is weighed before the next comes.
+                std::thread::sleep(Duration::from_millis(30));
+            }
+        });
+        scope.spawn(|| {
+            let mut said = String::new();
+            while said.matches("\"id\":").count() < 12 {
+                let mut part = [0; 4_096];
+                let count = stream.read(&mut part).unwrap();
+                assert!(count > 0, "{said}");
+                said.push_str(&String::from_utf8_lossy(&part[..count]));
+            }
+        });
+        let alice = Address::named("alice");
+        let (mut most, mut done) = (0, 0);
+        let until = Instant::now() + Duration::from_secs(30);
+        while done < 12 {
+            assert!(Instant::now() < until, "{done} are in blocks");
+            std::thread::sleep(Duration::from_millis(500));
+            most = most.max(metric(&running, "vm_pool_transactions"));
+            // Others are served meanwhile.
+            running.client.mine(3).unwrap();
+            done = running.client.account(alice, Default::default()).unwrap().nonce;
+        }
+        most
+    })
+}
+
+#[test]
+fn what_one_connection_asks_for_is_bounded_by_bytes_and_by_calls() {
+    let by_bytes = most_that_waits(|server| server.waiting_bytes = 250_000);
+    assert!((3..=6).contains(&by_bytes), "{by_bytes}");
+    let by_calls = most_that_waits(|server| server.calls = 2);
+    assert!((2..=6).contains(&by_calls), "{by_calls}");
+    assert_eq!(most_that_waits(|_| ()), 12);
+}
+
 #[test]
 fn neither_reads_nor_sends_wait_for_those_that_wait_for_blocks() {
     let mut options = options();

@@ -15,6 +15,7 @@ mod dispatch;
 mod feed;
 mod guarded;
 mod http;
+mod load;
 
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
@@ -38,6 +39,7 @@ use crate::node::{Metrics, Producer};
 use dispatch::{DEV_THREADS, SHORT_THREADS};
 use guarded::Guarded;
 use http::Site;
+use load::{Budget, Load};
 
 pub use feed::Relay;
 
@@ -59,6 +61,11 @@ pub struct ServerOptions {
     pub subscriptions: u32,
     /// The most requests that are being answered at a time.
     pub in_flight: usize,
+    /// The most calls of one connection that wait for their answers; past that it is not read from.
+    pub calls: usize,
+    /// The most bytes of requests and answers of all connections that wait; past that only connections are read from that
+    /// wait for nothing.
+    pub waiting_bytes: usize,
     /// The most reads that run at a time; others wait.
     pub reads: usize,
     /// How long the head of a request may take, and how long a connection may idle.
@@ -82,6 +89,8 @@ impl Default for ServerOptions {
             connections: 256,
             subscriptions: 32,
             in_flight: 2_048,
+            calls: 128,
+            waiting_bytes: 64 << 20,
             reads: 8,
             head_time: Duration::from_secs(30),
             body_time: Duration::from_secs(20),
@@ -216,7 +225,8 @@ fn config(options: &ServerOptions) -> ServerConfig {
         .max_connections(u32::MAX >> 4)
         .max_subscriptions_per_connection(options.subscriptions)
         .set_batch_request_config(BatchRequestConfig::Limit(options.batch))
-        .set_message_buffer_capacity(64)
+        // Answers that the client has not read yet, each as long as an answer may be.
+        .set_message_buffer_capacity(8)
         .enable_ws_ping(
             PingConfig::new().ping_interval(Duration::from_secs(20)).inactive_limit(Duration::from_secs(60)),
         )
@@ -226,6 +236,7 @@ fn config(options: &ServerOptions) -> ServerConfig {
 async fn accept(listener: tokio::net::TcpListener, site: Arc<Site>, stop: StopHandle) {
     let places = Arc::new(Semaphore::new(site.options().connections));
     let refusals = Arc::new(Semaphore::new(REFUSALS));
+    let budget = Arc::new(Budget::new(site.options().waiting_bytes, site.options().calls.max(1)));
     let stopped = stop.clone().shutdown();
     tokio::pin!(stopped);
     loop {
@@ -239,7 +250,10 @@ async fn accept(listener: tokio::net::TcpListener, site: Arc<Site>, stop: StopHa
             continue;
         };
         match places.clone().try_acquire_owned() {
-            Ok(place) => drop(tokio::spawn(serve(stream, place, site.clone(), stop.clone()))),
+            Ok(place) => {
+                let load = Arc::new(Load::new(budget.clone()));
+                drop(tokio::spawn(serve(stream, place, load, site.clone(), stop.clone())));
+            }
             Err(_) => {
                 site.metrics().refused("connections");
                 if let Ok(permit) = refusals.clone().try_acquire_owned() {
@@ -267,15 +281,22 @@ async fn refuse(mut stream: TcpStream, limit: usize) {
     }
 }
 
-async fn serve(stream: TcpStream, place: OwnedSemaphorePermit, site: Arc<Site>, stop: StopHandle) {
+async fn serve(
+    stream: TcpStream,
+    place: OwnedSemaphorePermit,
+    load: Arc<Load>,
+    site: Arc<Site>,
+    stop: StopHandle,
+) {
     // Answers are small and waited for.
     drop(stream.set_nodelay(true));
     let options = site.options();
-    let io = Guarded::new(stream, options.stall_time, (place, site.metrics().connection()));
+    let held = (place, site.metrics().connection());
+    let io = Guarded::new(stream, options.stall_time, load.clone(), held);
     let head_time = options.head_time;
     let service = service_fn(move |request| {
-        let site = site.clone();
-        async move { Ok::<_, Infallible>(site.answer(request).await) }
+        let (site, load) = (site.clone(), load.clone());
+        async move { Ok::<_, Infallible>(site.answer(request, load).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use jsonrpsee_core::server::{Methods, RpcModule};
+use jsonrpsee_core::server::{Methods, ResponsePayload, RpcModule};
 use jsonrpsee_types::{ErrorObjectOwned, Params};
 use serde_json::value::RawValue;
 use tokio::sync::{Semaphore, broadcast, oneshot};
 
 use super::feed::{self, News};
+use super::load::Weight;
 use super::{Served, ServerError, ServerOptions};
 use crate::api::{Api as _, ApiError, Local};
 use crate::node::pool::Reply;
@@ -67,6 +68,26 @@ pub(super) fn error_object(error: &ApiError) -> ErrorObjectOwned {
     ErrorObjectOwned::owned(error.code(), error.to_string(), Some(ErrorData::from(error)))
 }
 
+/// An answer that keeps its call's weight until the connection has it.
+fn handed_over(
+    result: Result<Box<RawValue>, ApiError>,
+    weight: Option<Arc<Weight>>,
+) -> ResponsePayload<'static, Box<RawValue>> {
+    let (bytes, payload) = match result {
+        Ok(answer) => (answer.get().len(), ResponsePayload::success(answer)),
+        Err(error) => (0, ResponsePayload::error(error_object(&error))),
+    };
+    let Some(weight) = weight else { return payload };
+    weight.add(bytes);
+    let (payload, handed_over) = payload.notify_on_completion();
+    drop(tokio::spawn(async move {
+        // Whether it is or the connection has ended: it is in memory no longer.
+        let _done = handed_over.await;
+        drop(weight);
+    }));
+    payload
+}
+
 pub(super) fn methods(
     served: Served,
     options: &ServerOptions,
@@ -82,10 +103,12 @@ pub(super) fn methods(
     });
     let mut module = RpcModule::from_arc(context.clone());
     for method in METHODS {
-        module.register_async_method(method.name, move |params, context, _| async move {
+        module.register_async_method(method.name, move |params, context, extensions| async move {
             let result = context.answer(method, &params).await;
             context.served.metrics.request(method.name, &result);
-            result.map_err(|error| error_object(&error))
+            let weight = extensions.get::<Arc<Weight>>().cloned();
+            drop((params, extensions));
+            handed_over(result, weight)
         })?;
     }
     feed::register(&mut module)?;

@@ -2,18 +2,28 @@
 //!
 //! Invariants:
 //! - while what was written waits for the client, nothing more is read from it: answers don't pile up in memory;
+//! - while more than its share of what it asked for waits in memory ([`super::load`]), nothing more is read from it either;
 //! - if the client takes nothing for the stall time, the connection fails;
 //! - what is held with the connection (its place, its count) lives as long as it, also after an upgrade to WebSocket.
 
 use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
+
+use super::load::Load;
+
+/// How long until a connection that asked for too much is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// How much is read from a connection before others have a turn.
+const TURN_BYTES: usize = 64 << 10;
 
 #[derive(Debug)]
 pub(super) struct Guarded<H> {
@@ -23,12 +33,26 @@ pub(super) struct Guarded<H> {
     stalled: Option<Pin<Box<Sleep>>>,
     /// Who wanted to read meanwhile.
     reader: Option<Waker>,
+    load: Arc<Load>,
+    /// Runs while the load is full.
+    look_again: Option<Pin<Box<Sleep>>>,
+    /// Bytes read since others had a turn.
+    in_turn: usize,
     _held: H,
 }
 
 impl<H> Guarded<H> {
-    pub(super) fn new(stream: TcpStream, stall_time: Duration, held: H) -> Self {
-        Self { stream, stall_time, stalled: None, reader: None, _held: held }
+    pub(super) fn new(stream: TcpStream, stall_time: Duration, load: Arc<Load>, held: H) -> Self {
+        Self {
+            stream,
+            stall_time,
+            stalled: None,
+            reader: None,
+            load,
+            look_again: None,
+            in_turn: 0,
+            _held: held,
+        }
     }
 
     fn wrote<T>(&mut self, cx: &mut Context<'_>, done: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -67,7 +91,22 @@ impl<H: Unpin> AsyncRead for Guarded<H> {
             this.reader = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        Pin::new(&mut this.stream).poll_read(cx, buffer)
+        if this.in_turn >= TURN_BYTES {
+            // What came is weighed by tasks that run when this one does not.
+            this.in_turn = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        while this.load.is_full() {
+            let look_again = this.look_again.get_or_insert_with(|| Box::pin(sleep(LOOK_AGAIN)));
+            ready!(look_again.as_mut().poll(cx));
+            this.look_again = None;
+        }
+        let before = buffer.filled().len();
+        let done = Pin::new(&mut this.stream).poll_read(cx, buffer);
+        let read = buffer.filled().len().saturating_sub(before);
+        this.in_turn = this.in_turn.saturating_add(read);
+        done
     }
 }
 

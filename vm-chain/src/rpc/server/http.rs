@@ -9,12 +9,14 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use jsonrpsee_core::server::Methods;
+use jsonrpsee_server::middleware::rpc::RpcServiceBuilder;
 use jsonrpsee_server::{HttpBody, ServerConfig, StopHandle, TowerServiceBuilder, ws};
 use serde_json::{Value, json};
 use tower::Service as _;
 use tower::layer::util::Identity;
 
 use super::dispatch::Context;
+use super::load::{Load, Weighed};
 use super::{PageFile, ServerOptions};
 use crate::api::{Api as _, ApiError};
 use crate::node::Metrics;
@@ -119,17 +121,17 @@ impl Site {
         &self.context.served.metrics
     }
 
-    pub(super) async fn answer(&self, request: Request<Incoming>) -> Answer {
+    pub(super) async fn answer(&self, request: Request<Incoming>, load: Arc<Load>) -> Answer {
         let on_loopback = self.address.ip().is_loopback();
         if let Some(why) = refusal(request.uri(), request.headers(), on_loopback) {
             self.metrics().refused("host");
             return refuse(StatusCode::FORBIDDEN, why);
         }
         if ws::is_upgrade_request(&request) {
-            return self.rpc(request.map(HttpBody::new)).await;
+            return self.rpc(request.map(HttpBody::new), load).await;
         }
         match (request.method(), request.uri().path()) {
-            (&Method::POST, "/") => self.call(request).await,
+            (&Method::POST, "/") => self.call(request, load).await,
             (&Method::GET, "/health") => self.health().await,
             (&Method::GET, "/metrics") => self.counted(),
             (&Method::GET, "/openrpc.json") => respond(StatusCode::OK, JSON, self.openrpc.clone()),
@@ -143,7 +145,7 @@ impl Site {
     }
 
     /// JSON-RPC in a body that is read here, so that it has a limit of time as well as of bytes.
-    async fn call(&self, request: Request<Incoming>) -> Answer {
+    async fn call(&self, request: Request<Incoming>, load: Arc<Load>) -> Answer {
         let limit = usize::try_from(self.options.request_bytes).unwrap_or(usize::MAX);
         let (parts, body) = request.into_parts();
         let collected = Limited::new(body, limit).collect();
@@ -168,11 +170,13 @@ impl Site {
                 );
             }
         };
-        self.rpc(Request::from_parts(parts, HttpBody::new(Full::new(body)))).await
+        self.rpc(Request::from_parts(parts, HttpBody::new(Full::new(body))), load).await
     }
 
-    async fn rpc(&self, request: Request<HttpBody>) -> Answer {
-        let mut service = self.rpc.clone().build(self.methods.clone(), self.stop.clone());
+    async fn rpc(&self, request: Request<HttpBody>, load: Arc<Load>) -> Answer {
+        let weighed = RpcServiceBuilder::new().layer_fn(move |service| Weighed::new(service, load.clone()));
+        let rpc = self.rpc.clone().set_rpc_middleware(weighed);
+        let mut service = rpc.build(self.methods.clone(), self.stop.clone());
         let answered = service.call(request).await;
         answered.unwrap_or_else(|error| refuse(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()))
     }
