@@ -8,14 +8,14 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
-use support::{pay, spec};
+use support::{deploy_token, pay, spec};
 use vm_chain::api::Local;
 use vm_chain::chain::{ChainOptions, Position};
 use vm_chain::node::pool::Reply;
 use vm_chain::node::{BlockMade, Mode, Observer, PoolLimits, Producer, ProducerOptions};
 use vm_chain::sequencer::{Sequencer, SharedChain, now};
 use vm_chain::{Api, ApiError, Chain, Ed25519, Place, SecretKey, Signed};
-use vm_core::{Address, Params, Payload, Transaction};
+use vm_core::{Address, Hash, Params, Payload, Transaction};
 use vm_host::InvalidTransaction;
 
 #[derive(Debug, Default)]
@@ -353,4 +353,86 @@ fn many_senders_at_once_each_get_their_own_answer() {
         count += chain.body(height).unwrap().unwrap().transactions.len();
     }
     assert_eq!(count, 200);
+}
+
+/// Sends another transaction of the same sender with the same nonce just before, as often as `times` says.
+#[derive(Debug)]
+struct Outrun {
+    producer: Arc<Producer>,
+    times: Mutex<u32>,
+}
+
+impl Sequencer for Outrun {
+    fn send(&self, signed: Signed) -> Result<Position, ApiError> {
+        let mut times = self.times.lock().unwrap();
+        if *times > 0 {
+            *times -= 1;
+            self.producer.send(other_of_alice(signed.transaction.nonce))?;
+        }
+        self.producer.send(signed)
+    }
+
+    fn submit(&self, signed: Signed) -> Result<Hash, ApiError> {
+        self.producer.submit(signed)
+    }
+
+    fn pending(&self) -> u32 {
+        self.producer.pending()
+    }
+
+    fn waiting(&self, hash: &Hash) -> Option<Signed> {
+        self.producer.waiting(hash)
+    }
+
+    fn next_nonce(&self, sender: &Address) -> Option<u64> {
+        self.producer.next_nonce(sender)
+    }
+
+    fn mine(&self, count: u32) -> Result<(), ApiError> {
+        self.producer.mine(count)
+    }
+
+    fn rollback(&self, height: u64) -> Result<(), ApiError> {
+        self.producer.rollback(height)
+    }
+
+    fn advance_time(&self, milliseconds: u64) -> Result<i64, ApiError> {
+        self.producer.advance_time(milliseconds)
+    }
+}
+
+/// What outruns a call of alice's.
+fn other_of_alice(nonce: u64) -> Signed {
+    signed("alice", nonce)
+}
+
+#[test]
+fn a_named_call_whose_nonce_another_took_is_sent_with_the_next() {
+    let made = made(ProducerOptions::default());
+    let deploy = signed_with("alice", 0, |transaction| {
+        transaction.gas_limit = 10_000_000;
+        transaction.payload = deploy_token();
+    });
+    let hash = deploy.transaction.hash(&Params::default().hash());
+    made.producer.send(deploy).unwrap();
+    let outrun = Arc::new(Outrun { producer: made.producer.clone(), times: Mutex::new(0) });
+    let api = Local::new(made.chain.clone(), outrun.clone());
+    let token = api.receipt(hash).unwrap().deployed.unwrap();
+    let call = || {
+        let call = serde_json::json!({
+            "from": "alice",
+            "contract": token,
+            "function": "transfer",
+            "args": { "to": "@carol", "amount": 2 },
+            "send": true,
+        });
+        api.call_named(serde_json::from_value(call).unwrap())
+    };
+    *outrun.times.lock().unwrap() = 2;
+    let sent = call().unwrap().transaction.unwrap();
+    assert_eq!(api.receipt(sent.0).unwrap().height, 4, "after two that outran it");
+    // One that is outrun again and again is told so.
+    *outrun.times.lock().unwrap() = u32::MAX;
+    let error = call().unwrap_err();
+    assert!(matches!(error, ApiError::Invalid(InvalidTransaction::Nonce { .. })), "{error}");
 }

@@ -5,12 +5,21 @@
 
 use vm_core::interface::{Flags, Interface};
 use vm_core::{Address, Payload, Transaction};
+use vm_host::InvalidTransaction;
 
 use super::types::{Answer, At, Level, NamedAnswer, NamedCall, QueryRequest};
 use super::{Api, ApiError};
 use crate::account::{DEV_NAMES, SecretKey};
 use crate::names::Names;
 use crate::value::{Human, encode_fields};
+
+/// How often a call is sent whose nonce others of the same account took meanwhile.
+const ATTEMPTS: u32 = 8;
+
+/// Whether `error` can come of a nonce that another transaction has. A call that was refused so is in no block.
+fn may_be_taken(error: &ApiError) -> bool {
+    matches!(error, ApiError::Pool(_) | ApiError::Invalid(InvalidTransaction::Nonce { .. }))
+}
 
 /// Does what `call` says on the chain behind `api`.
 ///
@@ -51,7 +60,7 @@ pub(super) fn call(api: &dyn Api, call: NamedCall) -> Result<NamedAnswer, ApiErr
     }
     let most = api.params()?.limits.get("transaction_gas").and_then(serde_json::Value::as_u64);
     let account = api.account(sender, At::Head)?;
-    let transaction = Transaction {
+    let mut transaction = Transaction {
         sender,
         // A dry run is on the head's state, where nothing that waits counts.
         nonce: if call.send { account.next_nonce } else { account.nonce },
@@ -68,7 +77,20 @@ pub(super) fn call(api: &dyn Api, call: NamedCall) -> Result<NamedAnswer, ApiErr
         return Ok(NamedAnswer { answer: api.simulate(transaction, Level::Calls)?, transaction: None });
     }
     let chain = api.params()?.chain_id()?;
-    let receipt = api.send(SecretKey::dev(&from).sign(transaction, &chain))?;
+    let key = SecretKey::dev(&from);
+    let mut attempts = 1_u32;
+    let receipt = loop {
+        let refused = match api.send(key.sign(transaction.clone(), &chain)) {
+            Err(error) if attempts < ATTEMPTS && may_be_taken(&error) => error,
+            done => break done?,
+        };
+        let nonce = api.account(sender, At::Head)?.next_nonce;
+        if nonce <= transaction.nonce {
+            return Err(refused);
+        }
+        transaction.nonce = nonce;
+        attempts = attempts.saturating_add(1);
+    };
     let trace = api.trace(receipt.transaction.0, Level::Calls)?.trace;
     Ok(NamedAnswer {
         transaction: Some(receipt.transaction),
