@@ -24,7 +24,7 @@ use tokio::sync::{broadcast, mpsc};
 use vm_core::Address;
 
 use super::dispatch::{Context, Lane, error_object};
-use crate::api::types::EventFilter;
+use crate::api::types::{At, EventFilter};
 use crate::api::{Api as _, ApiError};
 use crate::node::{BlockMade, Metrics, Observer};
 use crate::rpc::methods::{params, result};
@@ -91,7 +91,10 @@ fn news(api: &crate::api::Local, block: &BlockMade) -> Result<BlockNews, ApiErro
     let page = if block.transactions.is_empty() {
         Vec::new()
     } else {
-        api.events(EventFilter { from: height, to: height, ..EventFilter::default() })?.events
+        let events = api.events(EventFilter { from: height, to: height, ..EventFilter::default() })?.events;
+        // They were read by height: after a rollback another block's stand there.
+        api.block(At::Hash(block.header.hash().into()))?;
+        events
     };
     let event = |event: crate::api::types::EventInfo| {
         let json = result(&event)?;
@@ -223,5 +226,59 @@ async fn listen(
                 return Err(format!("closed: a message waited {} s", SEND_TIME.as_secs()));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::RwLock;
+
+    use vm_core::{Params, Payload, Transaction};
+
+    use super::*;
+    use crate::api::Local;
+    use crate::chain::{ChainOptions, Spec};
+    use crate::{Chain, Direct, Ed25519, Place, SecretKey};
+
+    #[test]
+    fn a_block_that_was_rolled_back_is_not_told_with_the_events_of_another() {
+        let alice = Address::named("alice");
+        let spec = Spec {
+            params: Params::default(),
+            time: 0,
+            accounts: vec![(alice, 1_000)].into_iter().collect(),
+            names: vec![("alice".to_owned(), alice)],
+        };
+        let chain = Chain::create(&Place::Memory, spec, ChainOptions::default()).unwrap();
+        let chain = Arc::new(RwLock::new(chain));
+        let sequencer = Direct::new(chain.clone(), Arc::new(Ed25519::with_dev_accounts()));
+        let api = Local::new(chain.clone(), Arc::new(sequencer));
+        let pay = |amount| {
+            let payload = Payload::Transfer { to: Address::named("bob"), amount };
+            let transaction =
+                Transaction { sender: alice, nonce: 0, gas_limit: 100_000, gas_price: 0, payload };
+            let signed = SecretKey::dev("alice").sign(transaction, &Params::default().hash());
+            let receipt = api.send(signed).unwrap();
+            BlockMade {
+                header: chain.read().unwrap().head().clone(),
+                transactions: vec![receipt.transaction.0],
+                succeeded: 1,
+                reverted: 0,
+                failed: 0,
+                dropped: 0,
+                execution: Duration::ZERO,
+                commit: Duration::ZERO,
+            }
+        };
+        let first = pay(1);
+        assert!(news(&api, &first).is_ok());
+        api.rollback(0).unwrap();
+        let gone = news(&api, &first).unwrap_err();
+        assert!(matches!(gone, ApiError::Missing { .. }), "{gone}");
+        let second = pay(2);
+        assert_eq!(first.header.height, second.header.height);
+        let gone = news(&api, &first).unwrap_err();
+        assert!(matches!(gone, ApiError::Missing { .. }), "{gone}");
+        assert!(news(&api, &second).is_ok());
     }
 }
