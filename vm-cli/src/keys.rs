@@ -2,10 +2,12 @@
 //!
 //! Invariants:
 //! - a secret's file is readable by its owner only, from its first byte on, and is never replaced;
+//! - a secret's file has its name only when all of it is on disk: a kill leaves no key or a whole one;
+//! - a file that holds no secret hides no other key, and its name stays its user's;
 //! - no secret is taken from a command line, where every process may read it, or shown;
 //! - a key's name is no name of the local chain's accounts.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -108,6 +110,15 @@ pub struct Key {
     pub is_dev: bool,
 }
 
+/// What the folder of keys holds.
+#[derive(Debug, Default)]
+pub struct Listed {
+    /// All keys: one's own by name, then the local chain's.
+    pub keys: Vec<Key>,
+    /// The names whose files hold no secret or can't be read, and why. Nothing else may have these names.
+    pub unusable: Vec<(String, KeyError)>,
+}
+
 /// The folder of keys.
 #[derive(Clone, Debug)]
 pub struct Keys {
@@ -200,17 +211,23 @@ impl Keys {
         let path = self.path(name);
         make_private(&self.folder).map_err(failed("make", &self.folder))?;
         let text = Zeroizing::new(format!("{}\n", hex::encode(Zeroizing::new(secret.seed()).as_ref())));
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&path).map_err(|cause| match cause.kind() {
+        self.write(&path, text.as_bytes()).map_err(|cause| match cause.kind() {
             io::ErrorKind::AlreadyExists => KeyError::Exists { name: name.to_owned(), path: path.clone() },
             _ => KeyError::File { action: "write", path: path.clone(), cause },
         })?;
-        let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
-        written.map_err(failed("write", &path))?;
         Ok(own(name, secret))
+    }
+
+    /// Writes a new file at `path`, whole or not at all.
+    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        // Its owner's alone, as tempfile makes files; what a kill leaves of it has no name of a key.
+        let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(&self.folder)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist_noclobber(path)?;
+        // Without these the name may be lost with the power, and the key with it.
+        sync_folder(&self.folder)?;
+        self.folder.parent().map_or(Ok(()), sync_folder)
     }
 
     fn read(&self, name: &str) -> Result<SecretKey, KeyError> {
@@ -223,8 +240,9 @@ impl Keys {
     }
 
     fn unknown(&self, name: &str) -> KeyError {
-        let known = self.list().unwrap_or_default();
-        let known = crate::names::list(known.into_iter().map(|key| key.name));
+        let own = self.names().unwrap_or_default();
+        let dev = DEV_NAMES.iter().map(|name| (*name).to_owned());
+        let known = crate::names::list(own.into_iter().chain(dev));
         KeyError::Unknown { name: name.to_owned(), known }
     }
 
@@ -250,33 +268,38 @@ impl Keys {
         if is_dev(name) { Ok(dev(name)) } else { Ok(own(name, &self.secret(name)?)) }
     }
 
-    /// All keys: one's own by name, then the local chain's.
+    /// The names in the folder, in order, whatever their files hold.
+    fn names(&self) -> Result<Vec<String>, KeyError> {
+        let entries = match fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(failed("read", &self.folder)(error)),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(failed("read", &self.folder))?.file_name();
+            // What has no name of a key was not put there by this command.
+            names.extend(name.to_str().filter(|name| Self::check(name).is_ok()).map(str::to_owned));
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// What the folder holds, and the local chain's keys.
     ///
     /// # Errors
     ///
-    /// [`KeyError`]: the folder or a file in it can't be read.
-    pub fn list(&self) -> Result<Vec<Key>, KeyError> {
-        let mut names = Vec::new();
-        match fs::read_dir(&self.folder) {
-            Ok(entries) => {
-                for entry in entries {
-                    let entry = entry.map_err(failed("read", &self.folder))?;
-                    // What has no name of a key was not put there by this command.
-                    names.extend(
-                        entry
-                            .file_name()
-                            .to_str()
-                            .filter(|name| Self::check(name).is_ok())
-                            .map(str::to_owned),
-                    );
-                }
+    /// [`KeyError`]: the folder can't be read. A file that can't be is among the unusable.
+    pub fn list(&self) -> Result<Listed, KeyError> {
+        let mut listed = Listed::default();
+        for name in self.names()? {
+            match self.read(&name) {
+                Ok(secret) => listed.keys.push(own(&name, &secret)),
+                Err(error) => listed.unusable.push((name, error)),
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(failed("read", &self.folder)(error)),
         }
-        names.sort();
-        let own = names.iter().map(|name| Ok(own(name, &self.read(name)?)));
-        own.chain(DEV_NAMES.iter().map(|name| Ok(dev(name)))).collect()
+        listed.keys.extend(DEV_NAMES.iter().map(|name| dev(name)));
+        Ok(listed)
     }
 
     /// Removes the key `name`, and with it the only way to use its account.
@@ -308,6 +331,12 @@ fn make_private(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)
+}
+
+/// Makes what was named in a folder last.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    // Elsewhere a folder can't be opened as a file.
+    if cfg!(unix) { fs::File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 /// The text of a secret's file.
@@ -387,19 +416,38 @@ mod tests {
         assert!(read_secret(&long).is_err());
         fs::write(keys.path("spoiled"), "garbage").unwrap();
         assert!(matches!(keys.get("spoiled"), Err(KeyError::Secret { .. })));
-        assert!(matches!(keys.list(), Err(KeyError::Secret { .. })));
+    }
+
+    #[test]
+    fn a_spoiled_file_hides_no_other_key_and_keeps_its_name() {
+        let (_folder, keys) = keys();
+        keys.create("good").unwrap();
+        fs::write(keys.path("empty"), "").unwrap();
+        fs::create_dir(keys.path("folder")).unwrap();
+        fs::write(keys.path(".new-left"), "what a kill left").unwrap();
+        let listed = keys.list().unwrap();
+        assert_eq!(listed.keys[0].name, "good");
+        assert_eq!(listed.keys.len(), DEV_NAMES.len() + 1);
+        let unusable: Vec<String> = listed.unusable.into_iter().map(|(name, _)| name).collect();
+        assert_eq!(unusable, ["empty", "folder"]);
+        assert!(matches!(keys.create("empty"), Err(KeyError::Exists { .. })));
+        let unknown = keys.get("x").unwrap_err().to_string();
+        assert!(unknown.contains("empty, folder, good, alice"), "{unknown}");
+        fs::remove_dir_all(&keys.folder).unwrap();
+        fs::write(&keys.folder, "no folder").unwrap();
+        assert!(matches!(keys.list(), Err(KeyError::File { action: "read", .. })));
     }
 
     #[test]
     fn the_list_has_ones_own_first_and_a_removed_key_is_gone() {
         let (_folder, keys) = keys();
-        assert_eq!(keys.list().unwrap().len(), DEV_NAMES.len());
+        assert_eq!(keys.list().unwrap().keys.len(), DEV_NAMES.len());
         keys.create("zoe").unwrap();
         keys.create("anna").unwrap();
-        let names: Vec<String> = keys.list().unwrap().into_iter().map(|key| key.name).collect();
+        let names: Vec<String> = keys.list().unwrap().keys.into_iter().map(|key| key.name).collect();
         assert_eq!(names[..3], ["anna", "zoe", "alice"]);
         keys.remove("zoe").unwrap();
         assert!(matches!(keys.remove("zoe"), Err(KeyError::Unknown { .. })));
-        assert_eq!(keys.list().unwrap().len(), DEV_NAMES.len() + 1);
+        assert_eq!(keys.list().unwrap().keys.len(), DEV_NAMES.len() + 1);
     }
 }

@@ -1,8 +1,10 @@
 //! A chain with what its user knows of it: keys, names, and how contracts are called by what people write.
 //!
 //! Invariant: a node can't rename what is its user's. Where a name is used twice, the local chain's accounts come first,
-//! then one's own keys, then the contracts that one has named, and what the node says last.
+//! then one's own keys, then the contracts that one has named, and what the node says last. The name of a key whose file
+//! can't be read is nobody else's either.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
@@ -186,17 +188,29 @@ impl Session {
         for name in vm_chain::account::DEV_NAMES {
             self.names.add_address(name, Address::named(name));
         }
+        let mut reserved: BTreeSet<String> = BTreeSet::new();
+        // Which names are its user's is not known if the folder can't be read: then a node gives none.
+        let mut nodes_too = true;
         if let Some(home) = &self.home {
             // A spoiled key is named when it is used; it keeps nobody from reading the chain.
-            for key in Keys::new(home).list().unwrap_or_default() {
-                self.names.add_address(&key.name, key.address);
+            match Keys::new(home).list() {
+                Ok(listed) => {
+                    for key in listed.keys {
+                        self.names.add_address(&key.name, key.address);
+                    }
+                    reserved.extend(listed.unusable.into_iter().map(|(name, _)| name));
+                }
+                Err(_) => nodes_too = false,
             }
             for (name, address) in Aliases::new(home).of(&self.chain_id())? {
-                self.names.add_address(&name, address);
+                if !reserved.contains(&name) {
+                    self.names.add_address(&name, address);
+                }
             }
         }
         // What is no name could not be typed, and might steer a terminal.
-        for named in self.status.names.iter().filter(|named| Aliases::check(&named.name).is_ok()) {
+        let may_be = |name: &str| nodes_too && Aliases::check(name).is_ok() && !reserved.contains(name);
+        for named in self.status.names.iter().filter(|named| may_be(&named.name)) {
             self.names.add_address(&named.name, named.address.0);
         }
         Ok(())
@@ -236,14 +250,20 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`SessionError::Address`].
+    /// [`SessionError::Address`]; [`SessionError::Key`] if it names a key that can't be read.
     pub fn address(&self, text: &str) -> Result<Address, SessionError> {
         let name = text.strip_prefix('@').unwrap_or(text);
-        let known = self.names.address(name).or_else(|| text.parse().ok());
-        known.ok_or_else(|| SessionError::Address {
-            text: text.to_owned(),
-            known: self.names.list_addresses(),
-        })
+        if let Some(address) = self.names.address(name).or_else(|| text.parse().ok()) {
+            return Ok(address);
+        }
+        match self.home.as_deref().map(|home| Keys::new(home).get(name)) {
+            Some(Ok(key)) => Ok(key.address),
+            Some(Err(error @ (KeyError::Secret { .. } | KeyError::File { .. }))) => Err(error.into()),
+            _ => {
+                let known = self.names.list_addresses();
+                Err(SessionError::Address { text: text.to_owned(), known })
+            }
+        }
     }
 
     /// The secret of the account that `text` is or names.
@@ -262,7 +282,7 @@ impl Session {
             return Ok(SecretKey::dev(name));
         }
         let keys = Keys::new(self.home.as_deref().ok_or(KeyError::NoHome)?);
-        let key = keys.list()?.into_iter().find(|key| key.address == address);
+        let key = keys.list()?.keys.into_iter().find(|key| key.address == address);
         let key = key.ok_or_else(|| SessionError::NoKey(shown()))?;
         Ok(keys.secret(&key.name)?)
     }

@@ -61,6 +61,31 @@ fn r112_a_secret_is_read_from_standard_input_and_never_from_the_command_line() {
     assert!(!text(&shown.stdout).contains(&"17".repeat(32)));
 }
 
+/// A process that writes beyond its limit is killed at once: here at the first byte of the secret.
+#[cfg(unix)]
+#[test]
+fn r112_a_kill_while_a_key_is_written_leaves_none_and_the_name_free() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = env!("CARGO_BIN_EXE_vm");
+    let killed = Command::new("sh")
+        .args(["-c", "ulimit -f 0; exec \"$0\" keys new good", program])
+        .env("VM_HOME", folder.path().join("home"))
+        .output()
+        .unwrap();
+    assert_eq!(killed.status.code(), None, "it was not killed: {}", text(&killed.stderr));
+    let left = json(&vm(folder.path(), &["keys", "list", "--json"]), 0);
+    assert_eq!(left["unusable"], serde_json::json!([]));
+    json(&vm(folder.path(), &["keys", "new", "good", "--json"]), 0);
+    std::fs::write(folder.path().join("home/keys/spoiled"), "").unwrap();
+    let listed = json(&vm(folder.path(), &["keys", "list", "--json"]), 0);
+    assert_eq!(
+        (&listed["keys"][0]["name"], &listed["unusable"][0]["name"]),
+        (&"good".into(), &"spoiled".into())
+    );
+    let people = vm(folder.path(), &["keys", "list"]);
+    assert!(text(&people.stdout).contains("\nspoiled     no key: "), "{}", text(&people.stdout));
+}
+
 #[test]
 fn r112_a_chain_that_another_process_has_is_named_with_the_way_out() {
     let folder = chain();

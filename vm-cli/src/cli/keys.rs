@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Exit;
 use super::outcome::{Done, Failed, Output, finish};
-use crate::keys::{Key, KeyError, Keys, home, read_secret, read_secret_from};
+use crate::keys::{Key, KeyError, Keys, Listed, home, read_secret, read_secret_from};
 
 pub(super) const EXIT_CODES: &str = "Exit codes:
   0  done
@@ -99,13 +99,17 @@ impl KeysArgs {
             Action::Import { name, from } => one(import(&keys, name, from)),
             Action::Show { name } => one(keys.get(name)),
             Action::List => {
-                let all = keys.list()?;
+                let Listed { keys: all, unusable } = keys.list()?;
                 let line = |key: &Key| {
                     let note = if key.is_dev { "  known to everyone" } else { "" };
                     format!("{:<10}  {}{note}\n", key.name, key.address)
                 };
+                let no_key = |(name, error): &(String, KeyError)| format!("{name:<10}  no key: {error}\n");
                 let listed: Vec<Value> = all.iter().map(|key| key_json(&keys, key)).collect();
-                Ok(Output::ok(all.iter().map(line).collect(), &json!({ "keys": listed })))
+                let text = all.iter().map(line).chain(unusable.iter().map(no_key)).collect();
+                let no_key = |(name, error): &(String, KeyError)| json!({ "name": name, "file": keys.file(name), "error": error.to_string() });
+                let unusable: Vec<Value> = unusable.iter().map(no_key).collect();
+                Ok(Output::ok(text, &json!({ "keys": listed, "unusable": unusable })))
             }
             Action::Remove { name } => {
                 let file = keys.remove(name)?;

@@ -59,6 +59,31 @@ fn a_node_cannot_rename_what_is_its_users() {
 }
 
 #[test]
+fn a_key_that_cannot_be_read_hides_no_other_and_gives_its_name_to_nobody() {
+    let evil = Address([6; 32]);
+    let folder = tempfile::tempdir().unwrap();
+    let good = Keys::new(folder.path()).create("good").unwrap();
+    std::fs::write(folder.path().join("keys/spoiled"), "").unwrap();
+    let names = [("good", evil), ("spoiled", evil), ("theirs", evil)];
+    let open = || Session::with(api(&names), Some(folder.path().to_owned())).unwrap();
+    open().name_contract("spoiled", &evil).unwrap();
+    let session = open();
+    assert_eq!(session.address("good").unwrap(), good.address);
+    assert_eq!(session.secret("good").unwrap().public(), good.public);
+    assert_eq!(session.address("theirs").unwrap(), evil);
+    for refused in [session.address("spoiled").map(drop), session.secret("@spoiled").map(drop)] {
+        let Err(SessionError::Key(KeyError::Secret { path, .. })) = refused else { panic!("{refused:?}") };
+        assert!(path.ends_with("keys/spoiled"), "{}", path.display());
+    }
+    // Where not even the names can be read, the node gives none.
+    std::fs::remove_dir_all(folder.path().join("keys")).unwrap();
+    std::fs::write(folder.path().join("keys"), "no folder").unwrap();
+    let session = open();
+    assert!(matches!(session.address("theirs"), Err(SessionError::Key(KeyError::File { .. }))));
+    assert_eq!(session.address("alice").unwrap(), Address::named("alice"));
+}
+
+#[test]
 fn who_may_be_signed_for_is_known_by_name_and_by_address() {
     let (folder, _) = session(&[]);
     let mine = Keys::new(folder.path()).create("mine").unwrap();
