@@ -17,7 +17,7 @@ use vm_core::{Hash, ObjectId, Policy};
 use super::Exit;
 use super::outcome::{Done, Failed, Output, finish};
 use crate::session::{Session, read_interface};
-use crate::show::amount;
+use crate::show::{amount, plain};
 
 pub(super) const EXIT_CODES: &str = "Exit codes:
   0  the proof is made
@@ -235,7 +235,8 @@ impl VerifyProofArgs {
                     "shown": null,
                     "error": error.to_string(),
                 });
-                Output::new(Exit::Unmet, format!("the proof does not hold: {error}\n"), &value)
+                let text = format!("the proof does not hold: {}\n", plain(&error.to_string()));
+                Output::new(Exit::Unmet, text, &value)
             }
         })
     }
@@ -250,9 +251,19 @@ fn text(verified: &Verified, rows: &[(String, String)]) -> String {
     text
 }
 
-/// What is shown, as names and values. Ids stand as digits: whoever checks a proof believes no names.
+/// A field's name, as `vm prove field` takes it. Contracts choose the bytes: what could pass for more than a name, or for
+/// the digits of another one, stands as digits.
+fn field_name(name: &[u8]) -> String {
+    let text = std::str::from_utf8(name).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_graphic()));
+    match text {
+        Some(text) if !text.starts_with("0x") => text.to_owned(),
+        _ => HexBytes(name.to_vec()).to_string(),
+    }
+}
+
+/// What is shown, as names and values of one line each. Ids stand as digits: whoever checks a proof believes no names.
 fn rows(shown: &Shown, interface: Option<&Interface>) -> Vec<(String, String)> {
-    let row = |name: &str, value: &dyn std::fmt::Display| (name.to_owned(), value.to_string());
+    let row = |name: &str, value: &dyn std::fmt::Display| (name.to_owned(), plain(&value.to_string()));
     match shown {
         Shown::Account { address, account } => {
             let account = account.unwrap_or_default();
@@ -285,13 +296,11 @@ fn rows(shown: &Shown, interface: Option<&Interface>) -> Vec<(String, String)> {
         ],
         Shown::Object { id, meta: None } => vec![row("object", id), row("is", &"not there")],
         Shown::Field { object, name, value } => {
-            let shown =
-                std::str::from_utf8(name).map_or_else(|_| HexBytes(name.clone()).to_string(), str::to_owned);
             let value = match value {
-                Some(value) => field(interface, &shown, value),
+                Some(value) => field(interface, name, value),
                 None => "not there".to_owned(),
             };
-            vec![row("object", object), row("field", &shown), row("is", &value)]
+            vec![row("object", object), row("field", &field_name(name)), row("is", &value)]
         }
         Shown::Receipt { transaction, index, body } => {
             let status = match body.status {
@@ -331,9 +340,9 @@ fn rows(shown: &Shown, interface: Option<&Interface>) -> Vec<(String, String)> {
 }
 
 /// A field's value by the interface, where its kinds of objects agree on the type; otherwise its bytes.
-fn field(interface: Option<&Interface>, name: &str, value: &[u8]) -> String {
+fn field(interface: Option<&Interface>, name: &[u8], value: &[u8]) -> String {
     let records = interface.into_iter().flat_map(|interface| &interface.objects);
-    let fields = records.flat_map(|record| &record.fields).filter(|field| field.name == name);
+    let fields = records.flat_map(|record| &record.fields).filter(|field| field.name.as_bytes() == name);
     let mut types: Vec<&Type> = fields.map(|field| &field.ty).collect();
     types.dedup();
     let decoded = match types.as_slice() {
@@ -341,4 +350,50 @@ fn field(interface: Option<&Interface>, name: &str, value: &[u8]) -> String {
         _ => None,
     };
     decoded.map_or_else(|| HexBytes(value.to_vec()).to_string(), |value| value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use parity_scale_codec::Encode as _;
+    use vm_core::interface::Record;
+    use vm_core::{Address, Event};
+
+    fn lines(shown: &Shown, interface: Option<&Interface>) -> Vec<String> {
+        rows(shown, interface).into_iter().map(|(name, value)| format!("{name}: {value}")).collect()
+    }
+
+    fn noted() -> Interface {
+        let note = || vec![vm_core::interface::Field { name: "note".to_owned(), ty: Type::String }];
+        let record = |name: &str| Record { name: name.to_owned(), fields: note(), docs: String::new() };
+        Interface { objects: vec![record("Sheet")], events: vec![record("Noted")], ..Interface::default() }
+    }
+
+    #[test]
+    fn r92_no_name_or_value_in_a_proof_passes_for_another_row() {
+        let field = |name: &[u8], value: Option<Vec<u8>>| {
+            let shown = Shown::Field { object: ObjectId([1; 32]), name: name.to_vec(), value };
+            lines(&shown, Some(&noted())).split_off(1)
+        };
+        let forged = b"x\n  is            1000000 \x1b[31mred";
+        assert_eq!(
+            field(forged, None),
+            [format!("field: 0x{}", hex::encode(forged)), "is: not there".to_owned()]
+        );
+        // A blank could stand for the gap between two columns, and digits for the name that they are of.
+        assert_eq!(field(b"a b", None)[0], "field: 0x612062");
+        assert_eq!(field(b"0x1b", None)[0], "field: 0x30783162");
+        assert_eq!(field("größe".as_bytes(), None)[0], "field: 0x6772c3b6c39f65");
+        let text = "red\x1b[31m\n  is  1".encode();
+        assert_eq!(field(b"note", Some(text.clone())), ["field: note", r#"is: "red\u{1b}[31m\n  is  1""#]);
+        let event = |name: &str, data: Vec<u8>| Shown::Event {
+            transaction: Hash([2; 32]),
+            transaction_index: 0,
+            index: 0,
+            event: Event { contract: Address([3; 32]), name: name.to_owned(), data },
+        };
+        assert_eq!(lines(&event("E\n  fields  1", vec![]), None)[2], "event: 0: E\u{fffd}  fields  1");
+        let noted = &lines(&event("Noted", text), Some(&noted()))[4];
+        assert!(!noted.contains(char::is_control) && noted.contains("note = "), "{noted}");
+    }
 }
