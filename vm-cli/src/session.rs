@@ -18,6 +18,7 @@ use vm_core::{Address, Hash};
 use crate::aliases::{AliasError, Aliases};
 use crate::cli::Exit;
 use crate::keys::{KeyError, Keys, home};
+use crate::show::plain;
 use crate::target::{Target, TargetError};
 
 /// Why a command can't be done on a chain.
@@ -361,7 +362,7 @@ impl Session {
 
     fn name_of(&self, info: &ContractInfo) -> String {
         let shown = self.names.show_address(&info.address.0);
-        shown.strip_prefix('@').map_or_else(|| info.name.clone(), str::to_owned)
+        shown.strip_prefix('@').map_or_else(|| plain(&info.name), str::to_owned)
     }
 
     fn introduce(&self, info: &ContractInfo) -> String {

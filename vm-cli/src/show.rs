@@ -133,7 +133,7 @@ impl<'a> Show<'a> {
         else {
             return None;
         };
-        let one = |(name, value): (&String, &Value)| format!("{name} = {}", self.tree.value(value));
+        let one = |(name, value): (&String, &Value)| format!("{} = {}", plain(name), self.tree.value(value));
         let shown = match decoded {
             Some(fields) => fields.iter().map(one).collect::<Vec<_>>().join(", "),
             None => args.to_string(),
@@ -177,9 +177,9 @@ impl<'a> Show<'a> {
         let _ = writeln!(text, "  contract  {}", self.id(&object.contract));
         let _ =
             writeln!(text, "  owner     {}, since block {}", self.id(&object.owner), object.acquired_height);
-        let _ = writeln!(text, "  changed   by its {}", object.policy);
+        let _ = writeln!(text, "  changed   by its {}", plain(&object.policy));
         for field in &object.fields {
-            let name = field.name.clone().unwrap_or_else(|| format!("#{}", field.name_hash));
+            let name = field.name.as_deref().map_or_else(|| format!("#{}", field.name_hash), plain);
             let value = match &field.decoded {
                 Some(value) => self.tree.value(value),
                 None => field.value.to_string(),
@@ -216,6 +216,41 @@ fn meaning(ending: &Ending, interface: Option<&Interface>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+    use vm_chain::api::types::FieldInfo;
+    use vm_core::{Hash, ObjectId};
+
+    #[test]
+    fn an_object_and_arguments_are_shown_in_plain_words() {
+        let loud = "l\u{1b}[2Jd";
+        let object = ObjectInfo {
+            id: ObjectId([1; 32]).into(),
+            contract: Address([2; 32]).into(),
+            owner: Address([3; 32]).into(),
+            policy: loud.to_owned(),
+            acquired_height: 1,
+            fields: vec![FieldInfo {
+                name: Some(loud.to_owned()),
+                name_hash: Hash::ZERO.into(),
+                decoded: Some(json!(loud)),
+                value: vec![1].into(),
+            }],
+        };
+        let names = Names::default();
+        let show = Show::new(&names, Colours::Off);
+        let shown = show.object(&object);
+        assert_eq!(shown.matches("l\u{fffd}[2Jd").count(), 2, "{shown:?}");
+        assert!(!shown.contains('\u{1b}'), "{shown:?}");
+        let Value::Object(fields) = json!({ loud: loud }) else { panic!("no object") };
+        let payload = PayloadInfo::Call {
+            contract: Address([2; 32]).into(),
+            function: "f".to_owned(),
+            args: vec![].into(),
+            value: 0.into(),
+            decoded: Some(fields),
+        };
+        assert!(!show.arguments(&payload).unwrap().contains('\u{1b}'));
+    }
 
     #[test]
     fn no_contract_or_node_steers_the_terminal() {

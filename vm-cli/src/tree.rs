@@ -38,8 +38,9 @@ impl Node {
 
 /// Named values on one line: `name = value, ...`.
 fn listed(fields: &Map<String, Value>, names: &Names) -> String {
-    let field =
-        |(name, value): (&String, &Value)| format!("{name} = {}", Human::from_json(value).named(names));
+    let field = |(name, value): (&String, &Value)| {
+        plain(&format!("{name} = {}", Human::from_json(value).named(names)))
+    };
     fields.iter().map(field).collect::<Vec<_>>().join(", ")
 }
 
@@ -244,7 +245,9 @@ impl<'a> Tree<'a> {
 /// A text that a contract or a node gave, without what would steer a terminal.
 #[must_use]
 pub fn plain(text: &str) -> String {
-    let shown = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    // Unicode's own line ends and what turns the direction of a text can pass one row off as another.
+    let turns = |c: char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let shown = |c: char| if c.is_control() || turns(c) { char::REPLACEMENT_CHARACTER } else { c };
     text.chars().map(shown).collect()
 }
 

@@ -135,6 +135,16 @@ fn a_contract_is_found_by_address_name_interface_and_the_interfaces_name() {
 }
 
 #[test]
+fn what_a_node_calls_its_contracts_steers_no_terminal() {
+    let (_folder, session) = session(&[]);
+    let token = deploy(&session, "alice");
+    let mut info = session.contract(&token.to_string()).unwrap().info;
+    info.name = "a\u{1b}[2Jb".to_owned();
+    assert_eq!(session.name_of(&info), "a\u{fffd}[2Jb");
+    assert!(session.introduce(&info).contains("a\u{fffd}[2Jb,"));
+}
+
+#[test]
 fn what_would_fail_is_sent_only_with_a_gas_limit() {
     let (_folder, session) = session(&[]);
     let token = deploy(&session, "alice");
