@@ -1,7 +1,8 @@
 //! Executes a block again as a light node does, and says where the chain's record of it differs.
 //!
 //! Nothing of the record is believed: the witness must hash to the parent's state root, the block is executed on what it
-//! shows, and header and receipts are compared byte by byte with what comes out. Which parent to trust is not decided
+//! shows, and header and receipts are compared byte by byte with what comes out. That the record is of the block that was
+//! asked for is not believed either: another block's may be good and tell nothing about it. Which parent to trust is not decided
 //! here: a range of blocks begins with the parent of its first, and each next one must follow from the one before.
 
 use parity_scale_codec::Encode;
@@ -48,6 +49,20 @@ pub enum Difference {
         kept: String,
         /// What the header hashes to.
         found: String,
+    },
+    /// The record is of another block.
+    #[error("block {asked} was asked for, the record is of block {kept}")]
+    OtherBlock {
+        /// The height that was asked for.
+        asked: u64,
+        /// The height in the record's header.
+        kept: u64,
+    },
+    /// The transaction that was asked for is not in the block.
+    #[error("the transaction {asked} is not in the block")]
+    NoTransaction {
+        /// Its hash.
+        asked: String,
     },
     /// A part of the record can't be read.
     #[error("the {what} can't be read: {cause}")]
@@ -110,13 +125,31 @@ pub enum Difference {
 #[error("the replay failed on this machine: {0}")]
 pub struct ReplayFailed(pub String);
 
-/// Executes the block of `record` again, and compares. `before` is the hash of the block before it, where that was
-/// replayed too.
+/// Which block a record must be of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Its height.
+    pub height: u64,
+    /// The hash of the block before it, where that was replayed too.
+    pub before: Option<Hash>,
+    /// The hash of a transaction that must be in it.
+    pub transaction: Option<Hash>,
+}
+
+impl Asked {
+    /// The block at `height`, whatever is in it and before it.
+    #[must_use]
+    pub fn block(height: u64) -> Self {
+        Self { height, before: None, transaction: None }
+    }
+}
+
+/// Executes the block of `record` again, and compares.
 ///
 /// # Errors
 ///
 /// [`ReplayFailed`]: memory or a bug, here.
-pub fn replay(vm: &Vm, record: &WitnessInfo, before: Option<&Hash>) -> Result<Replayed, ReplayFailed> {
+pub fn replay(vm: &Vm, record: &WitnessInfo, asked: &Asked) -> Result<Replayed, ReplayFailed> {
     let header = Header::from(&record.header);
     let parent = Header::from(&record.parent);
     let mut replayed = Replayed {
@@ -127,10 +160,13 @@ pub fn replay(vm: &Vm, record: &WitnessInfo, before: Option<&Hash>) -> Result<Re
         differences: Vec::new(),
     };
     let differences = &mut replayed.differences;
+    if header.height != asked.height {
+        differences.push(Difference::OtherBlock { asked: asked.height, kept: header.height });
+    }
     for (which, info, header) in [("header", &record.header, &header), ("parent", &record.parent, &parent)] {
         differences.extend(claimed_hash(which, info, header));
     }
-    if let Some(before) = before.filter(|before| **before != parent.hash()) {
+    if let Some(before) = asked.before.filter(|before| *before != parent.hash()) {
         let (kept, found) = (parent.hash().to_string(), before.to_string());
         differences.push(Difference::Parent { kept, found });
     }
@@ -141,6 +177,7 @@ pub fn replay(vm: &Vm, record: &WitnessInfo, before: Option<&Hash>) -> Result<Re
             return Ok(replayed);
         }
     };
+    differences.extend(asked.transaction.and_then(|hash| missing(vm, &block, &hash)));
     let outcome = match vm.execute_stateless(&parent, &block, &record.witness.0, Options::default()) {
         Ok(outcome) => outcome,
         Err(StatelessError::Block(BlockError::Failure(failure))) => {
@@ -156,6 +193,12 @@ pub fn replay(vm: &Vm, record: &WitnessInfo, before: Option<&Hash>) -> Result<Re
     let executed: Vec<&Receipt> = outcome.transactions.iter().map(|executed| &executed.receipt).collect();
     differences.extend(receipts(record, &header, &executed));
     Ok(replayed)
+}
+
+fn missing(vm: &Vm, block: &Block, asked: &Hash) -> Option<Difference> {
+    let params = vm.params_hash();
+    let there = block.transactions.iter().any(|transaction| transaction.hash(&params) == *asked);
+    (!there).then(|| Difference::NoTransaction { asked: asked.to_string() })
 }
 
 fn claimed_hash(which: &'static str, info: &HeaderInfo, header: &Header) -> Option<Difference> {

@@ -15,7 +15,7 @@ use vm_host::Vm;
 
 use super::Exit;
 use super::outcome::{ChainArgs, Done, Failed, Output, finish};
-use crate::replay::{Replayed, replay};
+use crate::replay::{Asked, Replayed, replay};
 use crate::session::Session;
 
 pub(super) const EXIT_CODES: &str = "Exit codes:
@@ -93,13 +93,18 @@ impl ReplayArgs {
         let vm = Vm::new(spec.params);
         let bar = progress(heights.clone());
         let mut blocks: Vec<Replayed> = Vec::new();
+        let transaction = match self.which {
+            Some(Which::Transaction(hash)) => Some(hash),
+            _ => None,
+        };
         let mut before: Option<Hash> = None;
         for height in heights {
             let record = session.api().witness(height)?;
-            let replayed = replay(&vm, &record, before.as_ref())
+            let replayed = replay(&vm, &record, &Asked { height, before, transaction })
                 .map_err(|error| Failed::machine(miette::miette!("{error}")))?;
             before = Some(record.header.hash.0);
-            blocks.push(replayed);
+            // What a reader is told of is the block that was asked for, whatever came in its place.
+            blocks.push(Replayed { height, ..replayed });
             bar.inc(1);
         }
         bar.finish_and_clear();

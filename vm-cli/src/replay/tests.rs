@@ -40,8 +40,13 @@ fn send(api: &Local, payload: Payload) -> Option<Address> {
     receipt.deployed.map(|address| address.0)
 }
 
-fn differences(record: &WitnessInfo, before: Option<&Hash>) -> Vec<Difference> {
-    replay(&Vm::new(Params::default()), record, before).unwrap().differences
+/// What the replay says of the second block.
+fn differences(record: &WitnessInfo, before: Option<Hash>) -> Vec<Difference> {
+    replayed(record, &Asked { before, ..Asked::block(2) }).differences
+}
+
+fn replayed(record: &WitnessInfo, asked: &Asked) -> Replayed {
+    replay(&Vm::new(Params::default()), record, asked).unwrap()
 }
 
 /// What the replay says of the second block, changed by `spoil`.
@@ -61,7 +66,7 @@ fn r112_a_good_record_has_no_difference() {
     let api = chain();
     let first = api.block(At::Height(1)).unwrap().header.hash.0;
     let record = api.witness(2).unwrap();
-    let replayed = replay(&Vm::new(Params::default()), &record, Some(&first)).unwrap();
+    let replayed = replayed(&record, &Asked { before: Some(first), ..Asked::block(2) });
     assert_eq!(replayed.differences, []);
     assert_eq!((replayed.height, replayed.transactions), (2, 1));
     assert_eq!(replayed.receipt_bytes, record.receipts[0].0.len());
@@ -127,7 +132,8 @@ fn r112_every_changed_field_of_the_header_is_named() {
             spoil(&mut record.header);
             rehashed(&mut record.header);
         });
-        assert!(matches!(&found[0], Difference::Header { field, .. } if *field == name), "{name}: {found:?}");
+        let named = |found: &Difference| matches!(found, Difference::Header { field, .. } if *field == name);
+        assert!(found.iter().any(named), "{name}: {found:?}");
     }
     let hash = spoiled(|record| record.header.hash = Hash([9; 32]).into());
     assert!(matches!(&hash[0], Difference::Hash { which: "header", .. }));
@@ -158,6 +164,25 @@ fn r112_a_changed_witness_block_or_parent_is_no_basis() {
 #[test]
 fn r112_a_block_that_does_not_follow_from_the_one_before_is_named() {
     let record = chain().witness(2).unwrap();
-    let found = differences(&record, Some(&Hash([9; 32])));
+    let found = differences(&record, Some(Hash([9; 32])));
     assert!(matches!(&found[..], [Difference::Parent { .. }]));
+}
+
+#[test]
+fn r112_a_good_record_of_another_block_is_not_what_was_asked_for() {
+    let api = chain();
+    let first = api.witness(1).unwrap();
+    assert_eq!(replayed(&first, &Asked::block(1)).differences, []);
+    assert_eq!(
+        replayed(&first, &Asked::block(77)).differences,
+        [Difference::OtherBlock { asked: 77, kept: 1 }]
+    );
+    let hash = |height| api.block(At::Height(height)).unwrap().transactions[0].hash.0;
+    let with = |transaction| Asked { transaction: Some(transaction), ..Asked::block(1) };
+    assert_eq!(replayed(&first, &with(hash(1))).differences, []);
+    let asked = hash(2);
+    assert_eq!(
+        replayed(&first, &with(asked)).differences,
+        [Difference::NoTransaction { asked: asked.to_string() }]
+    );
 }
