@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
-use vm_chain::api::types::{ContractInfo, ParamsInfo, Status};
+use vm_chain::api::types::{ContractInfo, ContractPage, ParamsInfo, Status};
 use vm_chain::api::{Api, ApiError, Fault};
 use vm_chain::names::{Names, list};
 use vm_chain::{SecretKey, chain};
@@ -20,6 +20,9 @@ use crate::cli::Exit;
 use crate::keys::{KeyError, Keys, home};
 use crate::show::plain;
 use crate::target::{Target, TargetError};
+
+/// The most contracts of a chain that are looked through.
+const CONTRACTS_MAX: usize = 100_000;
 
 /// Why a command can't be done on a chain.
 #[derive(Debug, Diagnostic, thiserror::Error)]
@@ -306,16 +309,7 @@ impl Session {
     ///
     /// [`SessionError::Api`].
     pub fn contracts(&self) -> Result<Vec<ContractInfo>, SessionError> {
-        let mut contracts = Vec::new();
-        let mut after = None;
-        loop {
-            let page = self.api.contracts(after, None)?;
-            contracts.extend(page.contracts);
-            match page.next {
-                Some(next) => after = Some(next.0),
-                None => return Ok(contracts),
-            }
-        }
+        Ok(all_contracts(|after| self.api.contracts(after, None))?)
     }
 
     /// The contract that `text` means: an address, a name, the path of an interface, or the name of one.
@@ -368,6 +362,29 @@ impl Session {
     fn introduce(&self, info: &ContractInfo) -> String {
         let deployer = self.names.show_address(&info.deployer.0);
         format!("{}  {}, deployed by {deployer}", info.address, self.name_of(info))
+    }
+}
+
+/// Every contract of a chain that gives them page by page: `page` gives those behind an address.
+fn all_contracts(
+    mut page: impl FnMut(Option<Address>) -> Result<ContractPage, ApiError>,
+) -> Result<Vec<ContractInfo>, ApiError> {
+    let mut contracts = Vec::new();
+    let mut after = None;
+    loop {
+        let found = page(after)?;
+        let empty = found.contracts.is_empty();
+        contracts.extend(found.contracts);
+        let Some(next) = found.next.map(|next| next.0) else { return Ok(contracts) };
+        // A node that goes round in circles, or on for ever, would keep this command for ever.
+        if empty || after.is_some_and(|after| next <= after) {
+            return Err(ApiError::Remote(format!("the node's list of contracts does not go on at {next}")));
+        }
+        if contracts.len() > CONTRACTS_MAX {
+            let cause = format!("the node has more than {CONTRACTS_MAX} contracts; write one's address");
+            return Err(ApiError::Remote(cause));
+        }
+        after = Some(next);
     }
 }
 

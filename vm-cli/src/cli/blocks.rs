@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
-use vm_chain::api::types::{At, EventFilter, EventInfo, PayloadInfo, TransactionInfo};
+use vm_chain::ApiError;
+use vm_chain::api::types::{At, EventFilter, EventInfo, EventPage, PayloadInfo, TransactionInfo};
 use vm_core::Hash;
 use vm_core::interface::Interface;
 
@@ -116,6 +117,9 @@ impl ReceiptArgs {
     }
 }
 
+/// How often a chain is asked for more before the command ends, and says where to go on.
+const PAGES_MAX: u32 = 1_000;
+
 /// How often a chain is asked for new events.
 const FOLLOW_EVERY: Duration = Duration::from_millis(500);
 
@@ -141,6 +145,34 @@ pub(super) struct EventsArgs {
     /// Go on: wait for new ones, and print each on a line. Of a node only; ends with Ctrl-C.
     #[arg(long, conflicts_with_all = ["to", "limit"])]
     follow: bool,
+}
+
+/// The height to go on from behind the page from `from`. A node that goes back would keep this command for ever.
+fn onward(from: u64, page: &EventPage) -> Result<Option<u64>, ApiError> {
+    match page.next {
+        Some(next) if next <= from => Err(ApiError::Remote(format!(
+            "the node's list of events does not go on: behind block {from} comes block {next}"
+        ))),
+        next => Ok(next),
+    }
+}
+
+/// At most `limit` events from the block `from` on, and the height to go on from if there may be more.
+fn collect(
+    from: u64,
+    limit: usize,
+    mut page: impl FnMut(u64, usize) -> Result<EventPage, ApiError>,
+) -> Result<(Vec<EventInfo>, Option<u64>), ApiError> {
+    let mut events = Vec::new();
+    let mut next = Some(from);
+    // A node looks through a bounded number of blocks at once, and may come back with nothing.
+    for _ in 0..PAGES_MAX {
+        let Some(from) = next.filter(|_| events.len() < limit) else { break };
+        let found = page(from, limit.saturating_sub(events.len()))?;
+        next = onward(from, &found)?;
+        events.extend(found.events);
+    }
+    Ok((events, next))
 }
 
 fn line(show: &Show<'_>, event: &EventInfo) -> String {
@@ -172,17 +204,12 @@ impl EventsArgs {
     fn run(&self) -> Done {
         let session = self.chain.open()?;
         let mut filter = self.filter(&session)?;
-        let mut events = Vec::new();
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
-        let mut next = Some(self.from);
-        // A node looks through a bounded number of blocks at once, and may come back with nothing.
-        while let Some(from) = next.filter(|_| events.len() < limit) {
+        let (events, next) = collect(self.from, limit, |from, limit| {
             filter.from = Some(from);
-            filter.limit = u32::try_from(limit.saturating_sub(events.len())).ok();
-            let page = session.api().events(filter.clone())?;
-            events.extend(page.events);
-            next = page.next;
-        }
+            filter.limit = u32::try_from(limit).ok();
+            session.api().events(filter.clone())
+        })?;
         let show = Show::new(session.names(), Colours::of(&std::io::stdout()));
         let mut text: String = events.iter().map(|event| line(&show, event)).collect();
         match next {
@@ -211,9 +238,10 @@ impl EventsArgs {
             let head = session.api().status()?.head.height;
             // After a rollback other blocks come at the heights that were shown.
             filter.from = filter.from.map(|from| from.min(head.saturating_add(1)).max(self.from));
-            while filter.from.is_some_and(|from| from <= head) {
+            while let Some(from) = filter.from.filter(|from| *from <= head) {
                 filter.to = Some(head);
                 let page = session.api().events(filter.clone())?;
+                let next = onward(from, &page)?;
                 for event in &page.events {
                     let text = match self.chain.json {
                         true => format!("{}\n", serde_json::to_value(event).unwrap_or(Value::Null)),
@@ -223,9 +251,40 @@ impl EventsArgs {
                         return Ok(());
                     }
                 }
-                filter.from = page.next.or_else(|| head.checked_add(1));
+                filter.from = next.or_else(|| head.checked_add(1));
             }
             std::thread::sleep(FOLLOW_EVERY);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(next: Option<u64>) -> Result<EventPage, ApiError> {
+        Ok(EventPage { events: Vec::new(), next })
+    }
+
+    #[test]
+    fn a_node_whose_list_of_events_does_not_go_on_is_given_up() {
+        for next in [0, 6, 7] {
+            let refused = collect(7, 100, |_, _| page(Some(next))).map(drop).unwrap_err().to_string();
+            assert!(refused.contains(&format!("behind block 7 comes block {next}")), "{refused}");
+        }
+        assert_eq!(onward(7, &page(None).unwrap()), Ok(None));
+        assert_eq!(onward(7, &page(Some(8)).unwrap()), Ok(Some(8)));
+    }
+
+    #[test]
+    fn a_list_of_events_that_never_ends_is_left_with_the_place_to_go_on() {
+        let mut asked = 0;
+        let found = collect(7, 100, |from, limit| {
+            asked += 1;
+            assert_eq!(limit, 100);
+            page(Some(from + 1))
+        });
+        assert_eq!((found, asked), (Ok((Vec::new(), Some(7 + 1_000))), 1_000));
+        assert_eq!(collect(7, 100, |_, _| page(None)), Ok((Vec::new(), None)));
     }
 }

@@ -182,3 +182,35 @@ fn what_would_fail_is_sent_only_with_a_gas_limit() {
     );
     assert_eq!(forged.unwrap_err().exit(), Exit::Unmet);
 }
+
+#[test]
+fn a_node_whose_list_of_contracts_never_ends_is_given_up() {
+    let (_folder, session) = session(&[]);
+    let token = deploy(&session, "alice");
+    let mut info = session.contract(&token.to_string()).unwrap().info;
+    info.interface = serde_json::Value::Null;
+    let page = |count: usize, next: Option<u32>| {
+        let address = |next: u32| {
+            let mut bytes = [0; 32];
+            bytes[..4].copy_from_slice(&next.to_be_bytes());
+            Address(bytes).into()
+        };
+        Ok(ContractPage { contracts: vec![info.clone(); count], next: next.map(address) })
+    };
+    let refused = |found: Result<Vec<ContractInfo>, ApiError>| found.map(drop).unwrap_err().to_string();
+    let circle = refused(all_contracts(|_| page(1, Some(7))));
+    assert!(circle.contains("does not go on at 0x00000007"), "{circle}");
+    let mut number = 0;
+    let empty = refused(all_contracts(|_| {
+        number += 1;
+        page(0, Some(number))
+    }));
+    assert!(empty.contains("does not go on"), "{empty}");
+    let endless = refused(all_contracts(|_| {
+        number += 1;
+        page(10_000, Some(number))
+    }));
+    assert!(endless.contains("more than 100000 contracts"), "{endless}");
+    let pages = all_contracts(|after| page(2, after.is_none().then_some(1)));
+    assert_eq!(pages.unwrap().len(), 4);
+}
