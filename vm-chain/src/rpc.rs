@@ -8,6 +8,8 @@
 
 #[cfg(feature = "client")]
 mod client;
+#[cfg(feature = "client")]
+mod depth;
 pub mod error;
 pub mod methods;
 pub mod openrpc;

@@ -14,10 +14,11 @@ use parity_scale_codec::Encode as _;
 use serde_json::{Value, json};
 use support::node::{Running, options, start};
 use support::{deploy_token, pay, spec, token_transfer};
+use vm_chain::api::trace::StepInfo;
 use vm_chain::api::types::{At, Level};
 use vm_chain::rpc::{self, methods, openrpc, subscriptions};
 use vm_chain::{Api as _, ApiError, SecretKey};
-use vm_core::{Address, Hash, Transaction};
+use vm_core::{Address, Hash, Payload, Transaction};
 use vm_host::InvalidTransaction;
 
 fn file() -> PathBuf {
@@ -257,6 +258,43 @@ fn errors_of_a_node_arrive_as_they_are_in_a_store() {
     assert!(matches!(client.rollback(7), Err(ApiError::Missing { what: "block", .. })));
     assert!(matches!(client.mine(100_000), Err(ApiError::Request(_))));
     assert!(matches!(client.trace(Hash([9; 32]), Level::Calls), Err(ApiError::Missing { .. })));
+}
+
+/// A call that goes `depth` frames deep: a contract calls itself, and at last another.
+fn deep(contract: Address, last: (Address, &str), depth: usize) -> Payload {
+    let call = |to: Address, function: &str, args: Vec<u8>| (to, function, args, 0_u64).encode();
+    let mut args = call(last.0, last.1, Vec::new());
+    for _ in 2..depth {
+        args = call(contract, "pass_through", args);
+    }
+    Payload::Call { contract, function: "pass_through".to_owned(), args, value: 0 }
+}
+
+#[test]
+fn the_trace_of_the_deepest_call_arrives_as_it_is_in_a_store() {
+    let running = start(options());
+    let deploy = |name: &str| {
+        let code = vm_core::CodeSource::Bytes(support::module(name));
+        let payload = Payload::Deploy { code, salt: Hash::ZERO, args: Vec::new(), value: 0 };
+        let receipt = running.client.send(running.next("alice", payload)).unwrap();
+        receipt.deployed.unwrap().0
+    };
+    let (caller, counter) = (deploy("caller"), deploy("counter"));
+    let depth = usize::try_from(Params::default().limits().call_depth).unwrap();
+    let sent = running.client.send(running.next("bob", deep(caller, (counter, "get"), depth))).unwrap();
+    assert_eq!(sent.ending.status, "success", "{:?}", sent.ending);
+    let traced = running.client.trace(sent.transaction.0, Level::Full).unwrap().trace;
+    assert_eq!(traced.resources.frames, u64::try_from(depth).unwrap());
+    let mut frame = &traced.root;
+    let mut frames = 1;
+    while let Some(inner) = frame.steps.iter().find_map(|step| match step {
+        StepInfo::Frame(inner) => Some(inner),
+        _ => None,
+    }) {
+        frame = inner;
+        frames += 1;
+    }
+    assert_eq!((frames, frame.function.as_str()), (depth, "get"));
 }
 
 #[test]

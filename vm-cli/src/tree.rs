@@ -278,6 +278,20 @@ pub fn shorten(text: &str) -> String {
 mod tests {
     use super::*;
 
+    /// As deep as the client of a node reads, in a main thread's stack on Linux, where the build is not even optimised.
+    #[test]
+    fn the_deepest_value_that_a_node_can_give_is_shown() {
+        let show = || {
+            let deep = (0..1_023).fold(Value::Array(vec![]), |value, _| Value::Array(vec![value]));
+            let names = Names::default();
+            let shown = Tree::new(&names, Colours::Off).value(&deep);
+            let json = serde_json::to_string_pretty(&deep).unwrap();
+            (shown.matches('[').count(), json.matches('[').count())
+        };
+        let thread = std::thread::Builder::new().stack_size(8 << 20).spawn(show).unwrap();
+        assert_eq!(thread.join().unwrap(), (1_024, 1_024));
+    }
+
     #[test]
     fn long_hex_is_cut_and_the_rest_kept() {
         let id = format!("0x{}", "ab".repeat(32));

@@ -1,7 +1,7 @@
 //! The interface of a node elsewhere, for programs that wait for their answers.
 //!
 //! Invariants:
-//! - every call ends: connecting and answering have a time limit, and an answer a size limit;
+//! - every call ends: connecting and answering have a time limit, and an answer a limit of its size and of its depth;
 //! - an error that the node knows arrives as the [`ApiError`] that it was; one of the way there names the node's URL.
 
 use std::time::Duration;
@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use tokio::runtime::{Builder, Runtime};
 
+use super::depth::read;
 use super::{ErrorData, RESPONSE_BYTES_MAX};
 use crate::ApiError;
 
@@ -118,14 +119,24 @@ impl Client {
     /// # Errors
     ///
     /// The node's [`ApiError`], or [`ApiError::Remote`] for what went wrong on the way.
-    pub(super) fn call<P: Serialize, R: DeserializeOwned>(
+    pub(super) fn call<P: Serialize, R: DeserializeOwned + Send>(
         &self,
         name: &str,
         params: &P,
     ) -> Result<R, ApiError> {
         let params = serde_json::value::to_raw_value(params)
             .map_err(|error| ApiError::Request(format!("the parameters have no JSON: {error}")))?;
-        self.runtime.block_on(self.http.request(name, Written(params))).map_err(|error| self.error(error))
+        let answer: Result<Box<RawValue>, Error> =
+            self.runtime.block_on(self.http.request(name, Written(params)));
+        let answer = answer.map_err(|error| self.error(error))?;
+        read(answer.get()).map_err(|cause| self.not_understood(&cause))
+    }
+
+    fn not_understood(&self, cause: &dyn std::fmt::Display) -> ApiError {
+        ApiError::Remote(format!(
+            "the node at {} gave an answer that this program does not understand ({cause}); are both of one version?",
+            self.url
+        ))
     }
 
     fn error(&self, error: Error) -> ApiError {
@@ -136,9 +147,7 @@ impl Client {
                 "the node at {url} gave no answer within {} s; ask again later, a transaction may have been taken",
                 self.options.answer.as_secs()
             )),
-            Error::ParseError(error) => ApiError::Remote(format!(
-                "the node at {url} gave an answer that this program does not understand ({error}); are both of one version?"
-            )),
+            Error::ParseError(error) => self.not_understood(&error),
             error => {
                 let mut text = error.to_string();
                 let mut cause = match &error {
@@ -245,6 +254,15 @@ mod tests {
         let options = ClientOptions { response_bytes: 20, ..ClientOptions::default() };
         let error = Client::with(&url, options).unwrap().status().unwrap_err().to_string();
         assert!(error.contains("too big") || error.contains("large"), "{error}");
+    }
+
+    #[test]
+    fn an_answer_that_is_too_deep_is_refused_and_the_program_goes_on() {
+        let deep = "[".repeat(1_000_000) + &"]".repeat(1_000_000);
+        let body = format!(r#"{{"jsonrpc":"2.0","id":0,"result":{deep}}}"#);
+        let (url, _) = node(String::leak(body));
+        let error = Client::new(&url).unwrap().status().unwrap_err().to_string();
+        assert!(error.contains("1024 levels"), "{error}");
     }
 
     #[test]
