@@ -10,7 +10,7 @@ use std::sync::{Arc, RwLock};
 
 use miette::Diagnostic;
 use vm_chain::api::{Api, ApiError, Local};
-use vm_chain::chain::{ChainError, ChainOptions};
+use vm_chain::chain::{BLOCKS_FILE, ChainError, ChainOptions};
 use vm_chain::rpc::{Client, ClientError};
 use vm_chain::{Chain, Direct, Ed25519};
 
@@ -34,6 +34,17 @@ impl FromStr for Target {
     /// A text with `://` is a URL, any other a path.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Ok(if text.contains("://") { Self::Url(text.to_owned()) } else { Self::Folder(text.into()) })
+    }
+}
+
+impl Target {
+    /// Whether it can be meant for a chain: any URL, and a folder with one in it.
+    #[must_use]
+    pub fn is_likely(&self) -> bool {
+        match self {
+            Self::Url(_) => true,
+            Self::Folder(path) => path.join(BLOCKS_FILE).is_file(),
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! `vm call` and `vm query` on the command line: a contract's functions as sub-commands.
 //!
 //! The words behind the contract are read only when its interface is there. The chain is found before: `--chain` behind
-//! the function is looked for by hand.
+//! the function is looked for by hand. It may be a parameter of that name all the same: so it counts only if none stands
+//! before the contract and it looks like a chain, and what then proves to be the option and was not heeded is an error.
 
 use std::io::Write;
 
@@ -17,9 +18,9 @@ use super::outcome::{ChainArgs, Done, Failed, Output, finish};
 use crate::arguments::{RAW_ARGS, encode_arguments, summary, traits, with_parameters};
 use crate::colours::Colours;
 use crate::send::{Sent, Terms, dry, send};
-use crate::session::{Found, Session};
+use crate::session::{Found, Session, SessionError};
 use crate::show::Show;
-use crate::target::Target;
+use crate::target::{Target, TargetError};
 
 pub(super) const EXIT_CODES: &str = "Exit codes:
   0  the call succeeds, or would
@@ -28,7 +29,8 @@ pub(super) const EXIT_CODES: &str = "Exit codes:
   3  the chain or this machine failed
 
 Options may stand before the contract or after the function. Where a parameter has an option's name, the parameter is
-meant after the function, and the option before the contract.
+meant after the function, and the option before the contract. Of a function with a parameter `chain`, give the chain
+before the contract: behind the function a URL or a chain's folder would count as both.
 
   vm call token                         the functions of a contract
   vm call token transfer --help         what one takes
@@ -187,8 +189,8 @@ fn refusal(error: &clap::Error) -> miette::Report {
     if rest.is_empty() { miette::miette!("{first}") } else { miette::miette!(help = rest, "{first}") }
 }
 
-/// The chain that stands behind the contract, if one does.
-pub(super) fn late_chain(words: &[String]) -> Option<Target> {
+/// What stands behind the contract as `--chain`, if anything does: the option, or a parameter of the name.
+fn late_chain(words: &[String]) -> Option<Target> {
     let mut words = words.iter();
     while let Some(word) = words.next() {
         match word.strip_prefix("--chain") {
@@ -209,8 +211,33 @@ impl ChainArgs {
             word == "--json" && next(index).is_none_or(|next| next.starts_with("--"))
         };
         let json = self.json || words.iter().enumerate().any(option);
-        Self { chain: late_chain(words).unwrap_or_else(|| self.chain.clone()), json }
+        let late = late_chain(words).filter(|late| !self.is_chosen && late.is_likely());
+        Self { chain: late.unwrap_or_else(|| self.chain.clone()), json, is_chosen: self.is_chosen }
     }
+
+    /// The chain. `words` may name another one that did not count: that is said if this one is not there.
+    pub(super) fn open_for(&self, words: &[String]) -> Result<Session, Failed> {
+        let doubtful = late_chain(words).filter(|late| !self.is_chosen && !late.is_likely());
+        self.open().map_err(|failed| doubtful.as_ref().map_or(failed, no_chain))
+    }
+
+    /// Refuses an option behind the function that names another chain than the one that is asked: what is meant for one
+    /// chain must not be sent to another.
+    pub(super) fn agree(&self, matches: &ArgMatches) -> Result<(), Failed> {
+        match given::<Target>(matches, "chain").filter(|late| *late != self.chain) {
+            None => Ok(()),
+            Some(late) if self.is_chosen => Err(Failed::input(miette::miette!(
+                help = "give --chain once",
+                "two chains are given: {} and {late}",
+                self.chain
+            ))),
+            Some(late) => Err(no_chain(&late)),
+        }
+    }
+}
+
+fn no_chain(target: &Target) -> Failed {
+    Failed::from(SessionError::from(TargetError::NoChain(target.to_string().into())))
 }
 
 /// The functions of a contract as sub-commands: those that `wanted` takes.
@@ -365,13 +392,15 @@ impl CallArgs {
     }
 
     fn run(&self, chain: &ChainArgs) -> Done {
-        let session = chain.open()?;
+        let session = chain.open_for(&self.words)?;
         let own = own_options::<CallOptions>();
         let initialiser = |function: &Function| !function.flags.has(Flags::INIT);
         let chosen = match choose("vm call", &session, &self.words, &own, initialiser)? {
             Ok(chosen) => chosen,
             Err(shown) => return Ok(shown),
         };
+        chain.agree(&chosen.between)?;
+        chain.agree(&chosen.matches)?;
         let options = self.options.clone().with(&chosen.between).with(&chosen.matches);
         let args = arguments(&session, &chosen.function, &chosen.matches, options.raw_args.as_deref())?;
         if chosen.function.flags.has(Flags::VIEW) {
@@ -434,7 +463,7 @@ impl QueryArgs {
     }
 
     fn run(&self, chain: &ChainArgs) -> Done {
-        let session = chain.open()?;
+        let session = chain.open_for(&self.words)?;
         let names = ["from", "gas_limit", "at", RAW_ARGS, "chain", "json"];
         let own: Vec<Arg> = own_options::<CallOptions>()
             .into_iter()
@@ -446,6 +475,8 @@ impl QueryArgs {
             Err(shown) => return Ok(shown),
         };
         let (between, matches) = (&chosen.between, &chosen.matches);
+        chain.agree(between)?;
+        chain.agree(matches)?;
         let raw =
             given(matches, RAW_ARGS).or_else(|| given(between, RAW_ARGS)).or_else(|| self.raw_args.clone());
         let from =
@@ -473,8 +504,38 @@ mod tests {
     }
 
     #[test]
+    fn r112_a_parameter_named_chain_is_told_from_the_option() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(vm_chain::chain::BLOCKS_FILE), "").unwrap();
+        let there = folder.path().to_str().unwrap();
+        let first = Target::Url("http://x".to_owned());
+        let counts = |is_chosen: bool, late: &str| {
+            let args = ChainArgs { chain: first.clone(), json: false, is_chosen };
+            args.with_words(&["c", "f", "--chain", late].map(str::to_owned)).chain
+        };
+        for (late, likely) in [(there, true), ("http://y", true), ("solana", false), ("7", false)] {
+            assert_eq!(counts(true, late), first, "{late}");
+            let expected = if likely { late.parse().unwrap() } else { first.clone() };
+            assert_eq!(counts(false, late), expected, "{late}");
+        }
+    }
+
+    #[test]
+    fn r112_an_option_chain_that_did_not_count_is_an_error() {
+        let refused = |is_chosen: bool, late: &str| {
+            let command = ChainArgs::augment_args(Command::new("f").no_binary_name(true));
+            let matches = command.try_get_matches_from(["--chain", late]).unwrap();
+            let args = ChainArgs { chain: Target::Folder("dir".into()), json: false, is_chosen };
+            args.agree(&matches).map_err(|failed| failed.report.to_string())
+        };
+        assert_eq!(refused(true, "dir"), Ok(()));
+        assert_eq!(refused(true, "other"), Err("two chains are given: dir and other".to_owned()));
+        assert_eq!(refused(false, "other"), Err("there is no chain at other".to_owned()));
+    }
+
+    #[test]
     fn the_option_json_is_told_from_a_parameter_of_the_name() {
-        let args = ChainArgs { chain: Target::Url("http://x".to_owned()), json: false };
+        let args = ChainArgs { chain: Target::Url("http://x".to_owned()), json: false, is_chosen: false };
         let json = |text: &str| args.with_words(&text.split(' ').map(str::to_owned).collect::<Vec<_>>()).json;
         assert!(json("token f --to bob --json"));
         assert!(json("token f --json --to bob"));

@@ -168,7 +168,7 @@ impl DeployArgs {
         if let Some(help) = self.help(&path)? {
             return Ok(help);
         }
-        let mut session = chain.open()?;
+        let mut session = chain.open_for(&self.words)?;
         let spec = Spec::from_bytes(&session.params().spec.0)
             .map_err(|error| ApiError::Remote(format!("the chain's rules can't be read: {error}")))?;
         let (code, interface) = module(&spec.params, &path)?;
@@ -182,6 +182,7 @@ impl DeployArgs {
             Parsed::Matches(matches) => matches,
             Parsed::Shown(output) => return Ok(output),
         };
+        chain.agree(&matches)?;
         let options = self.options.clone().with(&matches);
         if let Some(name) = &options.as_name {
             Aliases::check(name).map_err(|error: AliasError| SessionError::from(error))?;

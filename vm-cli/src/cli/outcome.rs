@@ -2,7 +2,8 @@
 
 use std::io::Write;
 
-use clap::Args;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, Command, FromArgMatches};
 use miette::Report;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -26,14 +27,47 @@ pub(super) const READ_EXIT_CODES: &str = "Exit codes:
   3  the chain or this machine failed";
 
 /// Where the chain is, and for whom to print.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug)]
 pub(super) struct ChainArgs {
+    pub(super) chain: Target,
+    pub(super) json: bool,
+    /// Whether the chain stands on the command line, where these options are declared.
+    pub(super) is_chosen: bool,
+}
+
+/// The options as clap reads them.
+#[derive(Clone, Debug, Args)]
+struct Options {
     /// The chain: the folder of one, or the URL of a node.
     #[arg(long, value_name = "PATH|URL", env = "VM_CHAIN", hide_env_values = true, default_value = DEFAULT_URL)]
-    pub(super) chain: Target,
+    chain: Target,
     /// Print JSON for programs.
     #[arg(long)]
-    pub(super) json: bool,
+    json: bool,
+}
+
+// By hand, since no derived field can know whether its value stands on the command line.
+impl FromArgMatches for ChainArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let Options { chain, json } = Options::from_arg_matches(matches)?;
+        let is_chosen = matches.value_source("chain") == Some(ValueSource::CommandLine);
+        Ok(Self { chain, json, is_chosen })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for ChainArgs {
+    fn augment_args(command: Command) -> Command {
+        Options::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Options::augment_args_for_update(command)
+    }
 }
 
 impl ChainArgs {
