@@ -460,7 +460,7 @@ fn most_that_waits(change: impl FnOnce(&mut vm_chain::rpc::server::ServerOptions
             let upload = Payload::Upload { code: vec![0; 50_000] };
             let mut signed = running.signed("alice", nonce, upload);
             signed.transaction.gas_limit = 100_000_000;
-            let signed = SecretKey::dev("alice").sign(signed.transaction, &Params::default().hash());
+            let signed = SecretKey::dev("alice").sign(signed.transaction, &spec().id().unwrap());
             let hex: String = signed.encode().iter().map(|byte| format!("{byte:02x}")).collect();
             let params = json!({ "signed": format!("0x{hex}") });
             long_frame(

@@ -18,7 +18,7 @@ use vm_chain::api::trace::StepInfo;
 use vm_chain::api::types::{At, Level};
 use vm_chain::rpc::{self, methods, openrpc, subscriptions};
 use vm_chain::{Api as _, ApiError, SecretKey};
-use vm_core::{Address, Hash, Payload, Transaction};
+use vm_core::{Address, Hash, Params, Payload, Transaction};
 use vm_host::InvalidTransaction;
 
 fn file() -> PathBuf {

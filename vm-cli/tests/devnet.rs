@@ -122,7 +122,7 @@ fn a_signal_stops_it_also_where_nobody_reads_what_it_says() {
         let mut running = devnet(folder.path(), args);
         // Some 200 bytes for each block, more than a pipe holds.
         running.client.mine(600).unwrap();
-        let receipt = running.client.send(pay(0)).unwrap();
+        let receipt = running.client.send(pay(&running.client, 0)).unwrap();
         let pid = running.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         let until = Instant::now() + Duration::from_secs(20);

@@ -249,6 +249,7 @@ mod tests {
             accounts: vec![(alice, 1_000)].into_iter().collect(),
             names: vec![("alice".to_owned(), alice)],
         };
+        let chain_id = spec.id().unwrap();
         let chain = Chain::create(&Place::Memory, spec, ChainOptions::default()).unwrap();
         let chain = Arc::new(RwLock::new(chain));
         let sequencer = Direct::new(chain.clone(), Arc::new(Ed25519::with_dev_accounts()));
@@ -257,7 +258,7 @@ mod tests {
             let payload = Payload::Transfer { to: Address::named("bob"), amount };
             let transaction =
                 Transaction { sender: alice, nonce: 0, gas_limit: 100_000, gas_price: 0, payload };
-            let signed = SecretKey::dev("alice").sign(transaction, &Params::default().hash());
+            let signed = SecretKey::dev("alice").sign(transaction, &chain_id);
             let receipt = api.send(signed).unwrap();
             BlockMade {
                 header: chain.read().unwrap().head().clone(),
