@@ -258,20 +258,18 @@ impl DevnetArgs {
                 return exit;
             }
         };
-        let exit = match self.run(&lines, err) {
-            Ok(()) => Exit::Ok,
-            Err(error) => {
-                let exit = error.exit();
-                if self.json {
-                    // On one line, as all that it prints.
-                    lines.say(Value::Object(object(&error)).to_string());
-                }
-                complain(err, error.into());
-                exit
-            }
-        };
+        let problem = self.run(&lines, err).err();
+        if let Some(problem) = problem.as_ref().filter(|_| self.json) {
+            // On one line, as all that it prints.
+            lines.say(Value::Object(object(problem)).to_string());
+        }
+        // Programs are told first, and wholly: the two streams may be one file.
         lines.finish();
-        exit
+        problem.map_or(Exit::Ok, |problem| {
+            let exit = problem.exit();
+            complain(err, problem.into());
+            exit
+        })
     }
 
     fn run(&self, lines: &Lines, err: &mut dyn Write) -> Result<(), DevnetError> {
