@@ -17,8 +17,8 @@ use vm_state::{ProofRequest, verify};
 fn r112_a_token_is_deployed_called_shown_and_proved() {
     let api = in_memory();
     let deployed = send(&api, "alice", deploy_token());
-    assert_eq!(deployed.ending.status, "success");
-    let token = deployed.deployed.unwrap().0;
+    assert_eq!(deployed.outcome.ending.status, "success");
+    let token = deployed.outcome.deployed.unwrap().0;
 
     let contract = api.contract(token).unwrap();
     assert_eq!((contract.name.as_str(), contract.deployer.0), ("token", Address::named("alice")));
@@ -27,7 +27,7 @@ fn r112_a_token_is_deployed_called_shown_and_proved() {
 
     let sent = send(&api, "alice", token_transfer(token, "bob", 300));
     assert_eq!(sent.height, 2);
-    let [event] = sent.events.as_slice() else { panic!("one event: {:?}", sent.events) };
+    let [event] = sent.outcome.events.as_slice() else { panic!("one event: {:?}", sent.outcome.events) };
     let (alice, bob) = (Address::named("alice").to_string(), Address::named("bob").to_string());
     let fields = json!({ "from": alice, "to": bob, "amount": 300 });
     assert_eq!(json!(event.fields), fields);
@@ -40,7 +40,7 @@ fn r112_a_token_is_deployed_called_shown_and_proved() {
 
     let filter =
         EventFilter { contract: Some(token.into()), name: Some("Transfer".into()), ..Default::default() };
-    assert_eq!(api.events(filter).unwrap().events, sent.events);
+    assert_eq!(api.events(filter).unwrap().events, sent.outcome.events);
 
     let owned = ObjectFilter { owner: Address::named("bob").into(), contract: None, limit: None };
     let [object] = <[_; 1]>::try_from(api.objects(owned).unwrap()).unwrap();
@@ -64,7 +64,7 @@ fn r112_a_token_is_deployed_called_shown_and_proved() {
 #[test]
 fn r47_a_trace_shows_calls_changes_and_events_by_name() {
     let api = in_memory();
-    let token = send(&api, "alice", deploy_token()).deployed.unwrap().0;
+    let token = send(&api, "alice", deploy_token()).outcome.deployed.unwrap().0;
     let sent = send(&api, "alice", token_transfer(token, "bob", 5));
     let info = api.trace(sent.transaction.0, Level::Calls).unwrap();
     assert_eq!(info.receipt, sent);
@@ -81,7 +81,7 @@ fn r47_a_trace_shows_calls_changes_and_events_by_name() {
     });
     assert_eq!(set, Some(("balance".to_owned(), Some(json!(1_000)), Some(json!(995)))));
     assert!(root.steps.iter().any(|step| matches!(step, StepInfo::Event(event) if event.name == "Transfer")));
-    assert!(root.gas_used <= sent.gas_used && root.gas_used > 0);
+    assert!(root.gas_used <= sent.outcome.gas_used && root.gas_used > 0);
 
     let full = api.trace(sent.transaction.0, Level::Full).unwrap().trace.root;
     assert!(full.steps.len() > root.steps.len());
@@ -98,8 +98,8 @@ fn r47_a_calls_own_gas_does_not_count_what_the_callee_was_granted() {
         args,
         value: 0,
     };
-    let counter = send(&api, "alice", deploy("counter", vec![])).deployed.unwrap().0;
-    let caller = send(&api, "alice", deploy("caller", vec![])).deployed.unwrap().0;
+    let counter = send(&api, "alice", deploy("counter", vec![])).outcome.deployed.unwrap().0;
+    let caller = send(&api, "alice", deploy("caller", vec![])).outcome.deployed.unwrap().0;
     let call = Payload::Call {
         contract: caller,
         function: "call_increment".to_owned(),
@@ -107,7 +107,7 @@ fn r47_a_calls_own_gas_does_not_count_what_the_callee_was_granted() {
         value: 0,
     };
     let sent = send(&api, "alice", call);
-    assert_eq!(sent.ending.status, "success", "{sent:?}");
+    assert_eq!(sent.outcome.ending.status, "success", "{sent:?}");
     let root = api.trace(sent.transaction.0, Level::Full).unwrap().trace.root;
     let own = root.steps.iter().find_map(|step| match step {
         StepInfo::Operation(operation) if operation.function == "call" => Some(operation.gas_used),
@@ -120,20 +120,20 @@ fn r47_a_calls_own_gas_does_not_count_what_the_callee_was_granted() {
 #[test]
 fn r113_a_contracts_error_has_its_name() {
     let api = in_memory();
-    let token = send(&api, "alice", deploy_token()).deployed.unwrap().0;
+    let token = send(&api, "alice", deploy_token()).outcome.deployed.unwrap().0;
     let refused = send(&api, "alice", token_transfer(token, "bob", 5_000));
-    assert_eq!(refused.ending.status, "reverted");
-    assert_eq!(refused.ending.error.unwrap().name, "InsufficientBalance");
+    assert_eq!(refused.outcome.ending.status, "reverted");
+    assert_eq!(refused.outcome.ending.error.unwrap().name, "InsufficientBalance");
     let unknown = Payload::Call { contract: token, function: "nope".into(), args: vec![], value: 0 };
     let failed = send(&api, "alice", unknown);
-    assert_eq!(failed.ending.status, "failed");
-    assert_eq!(failed.ending.error.unwrap().name, "FunctionNotFound");
+    assert_eq!(failed.outcome.ending.status, "failed");
+    assert_eq!(failed.outcome.ending.error.unwrap().name, "FunctionNotFound");
 }
 
 #[test]
 fn r46_queries_and_simulations_change_nothing() {
     let api = in_memory();
-    let token = send(&api, "alice", deploy_token()).deployed.unwrap().0;
+    let token = send(&api, "alice", deploy_token()).outcome.deployed.unwrap().0;
     let head = api.status().unwrap().head;
 
     let request = QueryRequest {
@@ -146,14 +146,14 @@ fn r46_queries_and_simulations_change_nothing() {
         trace: Level::Calls,
     };
     let answer = api.query(request.clone()).unwrap();
-    assert_eq!(answer.returns, Some(json!(1_000)));
+    assert_eq!(answer.outcome.returns, Some(json!(1_000)));
     assert!(answer.trace.is_some());
     let gone = QueryRequest { at: At::Height(7), ..request };
     assert!(matches!(api.query(gone), Err(ApiError::Missing { what: "block", .. })));
 
     let wanted = transaction(&api, "alice", token_transfer(token, "bob", 1));
     let answer = api.simulate(wanted.clone(), Level::Off).unwrap();
-    assert_eq!((answer.ending.status.as_str(), answer.events.len()), ("success", 1));
+    assert_eq!((answer.outcome.ending.status.as_str(), answer.outcome.events.len()), ("success", 1));
     let stale = vm_core::Transaction { nonce: 9, ..wanted };
     assert!(matches!(api.simulate(stale, Level::Off), Err(ApiError::Invalid(_))));
     assert_eq!(api.status().unwrap().head, head);
@@ -176,7 +176,7 @@ fn r102_what_its_sender_did_not_sign_enters_no_block() {
 #[test]
 fn r112_a_call_by_names_is_tried_sent_or_answered() {
     let api = in_memory();
-    let token = send(&api, "alice", deploy_token()).deployed.unwrap();
+    let token = send(&api, "alice", deploy_token()).outcome.deployed.unwrap();
     let call = |function: &str, args: serde_json::Value, send| NamedCall {
         from: "@alice".to_owned(),
         contract: token,
@@ -186,11 +186,11 @@ fn r112_a_call_by_names_is_tried_sent_or_answered() {
         send,
     };
     let tried = api.call_named(call("transfer", json!({ "to": "@bob", "amount": 7 }), false)).unwrap();
-    assert_eq!((tried.answer.events.len(), tried.transaction), (1, None));
+    assert_eq!((tried.answer.outcome.events.len(), tried.transaction), (1, None));
     let sent = api.call_named(call("transfer", json!({ "to": "@bob", "amount": "7" }), true)).unwrap();
-    assert_eq!(api.receipt(sent.transaction.unwrap().0).unwrap().events, sent.answer.events);
+    assert_eq!(api.receipt(sent.transaction.unwrap().0).unwrap().outcome.events, sent.answer.outcome.events);
     let asked = api.call_named(call("balance_of", json!({ "owner": "@bob" }), true)).unwrap();
-    assert_eq!((asked.answer.returns, asked.transaction), (Some(json!(7)), None));
+    assert_eq!((asked.answer.outcome.returns, asked.transaction), (Some(json!(7)), None));
 
     let refused = |call| {
         let error = api.call_named(call).unwrap_err();
@@ -207,7 +207,7 @@ fn r112_a_call_by_names_is_tried_sent_or_answered() {
 #[test]
 fn r92_a_witness_says_what_the_chain_says() {
     let api = in_memory();
-    let token = send(&api, "alice", deploy_token()).deployed.unwrap().0;
+    let token = send(&api, "alice", deploy_token()).outcome.deployed.unwrap().0;
     let sent = send(&api, "alice", token_transfer(token, "bob", 5));
     let info = api.witness(2).unwrap();
     let parent = Header::from(&info.parent);
@@ -225,7 +225,7 @@ fn r92_a_witness_says_what_the_chain_says() {
 #[test]
 fn lists_are_bounded_and_say_where_to_go_on() {
     let api = in_memory();
-    let token = send(&api, "alice", deploy_token()).deployed.unwrap().0;
+    let token = send(&api, "alice", deploy_token()).outcome.deployed.unwrap().0;
     for amount in 1..=4 {
         send(&api, "alice", token_transfer(token, "bob", amount));
     }
@@ -291,14 +291,14 @@ fn genesis_is_found_by_its_hash_when_blocks_stand_on_it() {
 #[test]
 fn objects_of_all_contracts_are_found_and_too_many_fields_are_refused() {
     let api = in_memory();
-    let token = send(&api, "alice", deploy_token()).deployed.unwrap().0;
+    let token = send(&api, "alice", deploy_token()).outcome.deployed.unwrap().0;
     let another = Payload::Deploy {
         code: vm_core::CodeSource::Stored(Hash::of_code(&support::module("token"))),
         salt: Hash([1; 32]),
         args: parity_scale_codec::Encode::encode(&("Silver", 5_u64)),
         value: 0,
     };
-    let silver = send(&api, "alice", another).deployed.unwrap().0;
+    let silver = send(&api, "alice", another).outcome.deployed.unwrap().0;
     let all = ObjectFilter { owner: Address::named("alice").into(), contract: None, limit: None };
     let contracts: Vec<Address> =
         api.objects(all.clone()).unwrap().iter().map(|object| object.contract.0).collect();

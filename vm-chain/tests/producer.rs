@@ -417,7 +417,7 @@ fn a_named_call_whose_nonce_another_took_is_sent_with_the_next() {
     made.producer.send(deploy).unwrap();
     let outrun = Arc::new(Outrun { producer: made.producer.clone(), times: Mutex::new(0) });
     let api = Local::new(made.chain.clone(), outrun.clone());
-    let token = api.receipt(hash).unwrap().deployed.unwrap();
+    let token = api.receipt(hash).unwrap().outcome.deployed.unwrap();
     let call = || {
         let call = serde_json::json!({
             "from": "alice",

@@ -22,9 +22,9 @@ struct Sample {
 /// Alice makes a token and gives bob some of it.
 fn sample() -> Sample {
     let api = in_memory();
-    let token = send(&api, "alice", deploy_token()).deployed.unwrap().0;
+    let token = send(&api, "alice", deploy_token()).outcome.deployed.unwrap().0;
     let receipt = send(&api, "alice", token_transfer(token, "bob", 300));
-    assert_eq!(receipt.ending.status, "success");
+    assert_eq!(receipt.outcome.ending.status, "success");
     let filter = vm_chain::api::types::ObjectFilter {
         owner: Address::named("bob").into(),
         contract: Some(token.into()),

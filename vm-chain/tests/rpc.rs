@@ -82,7 +82,7 @@ fn hex(bytes: &[u8]) -> String {
 fn examples(running: &Running) -> Vec<(&'static str, Value)> {
     let client = &running.client;
     let deployed = client.send(running.next("alice", deploy_token())).unwrap();
-    let token = deployed.deployed.unwrap().0;
+    let token = deployed.outcome.deployed.unwrap().0;
     let sent = client.send(running.next("alice", token_transfer(token, "bob", 300))).unwrap();
     let contract = client.contract(token).unwrap();
     let owned = json!({ "owner": Address::named("bob").to_string() });
@@ -277,12 +277,12 @@ fn the_trace_of_the_deepest_call_arrives_as_it_is_in_a_store() {
         let code = vm_core::CodeSource::Bytes(support::module(name));
         let payload = Payload::Deploy { code, salt: Hash::ZERO, args: Vec::new(), value: 0 };
         let receipt = running.client.send(running.next("alice", payload)).unwrap();
-        receipt.deployed.unwrap().0
+        receipt.outcome.deployed.unwrap().0
     };
     let (caller, counter) = (deploy("caller"), deploy("counter"));
     let depth = usize::try_from(Params::default().limits().call_depth).unwrap();
     let sent = running.client.send(running.next("bob", deep(caller, (counter, "get"), depth))).unwrap();
-    assert_eq!(sent.ending.status, "success", "{:?}", sent.ending);
+    assert_eq!(sent.outcome.ending.status, "success", "{:?}", sent.outcome.ending);
     let traced = running.client.trace(sent.transaction.0, Level::Full).unwrap().trace;
     assert_eq!(traced.resources.frames, u64::try_from(depth).unwrap());
     let mut frame = &traced.root;
@@ -320,7 +320,8 @@ fn a_subscription_sees_blocks_and_the_events_it_wants() {
         let methods = document["methods"].as_array().unwrap();
         methods.iter().find(|it| it["name"] == name).unwrap()["x-notification"]["schema"].clone()
     };
-    let token = running.client.send(running.next("alice", deploy_token())).unwrap().deployed.unwrap().0;
+    let token =
+        running.client.send(running.next("alice", deploy_token())).unwrap().outcome.deployed.unwrap().0;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let socket = WsClientBuilder::default().build(format!("ws://{}", running.address)).await.unwrap();

@@ -17,7 +17,7 @@ fn r85_a_chain_goes_on_from_a_snapshot_of_any_kept_block() {
     let folder = tempfile::tempdir().unwrap();
     let place = Place::Folder(folder.path().join("first"));
     let api = local(Chain::create(&place, spec(), ChainOptions::default()).unwrap());
-    let token = send(&api, "alice", deploy_token()).deployed.unwrap().0;
+    let token = send(&api, "alice", deploy_token()).outcome.deployed.unwrap().0;
     send(&api, "alice", token_transfer(token, "bob", 300));
     send(&api, "alice", token_transfer(token, "bob", 5));
     let out = folder.path().join("snapshot");
@@ -34,7 +34,7 @@ fn r85_a_chain_goes_on_from_a_snapshot_of_any_kept_block() {
     assert_eq!(second.params().unwrap(), api.params().unwrap());
     // The same transaction leads to the same state, but for the block's time.
     let receipt = send(&second, "alice", token_transfer(token, "bob", 5));
-    assert_eq!((receipt.height, receipt.ending.status.as_str()), (3, "success"));
+    assert_eq!((receipt.height, receipt.outcome.ending.status.as_str()), (3, "success"));
     let balance = |api: &dyn Api| api.account(Address::named("alice"), At::Head).unwrap();
     assert_eq!(balance(&second), balance(&api));
 }

@@ -181,12 +181,12 @@ fn prepare(client: &Client, accounts: &[Account], token: Vec<u8>) -> Result<Addr
         let signed = key.sign(transaction(alice, nonce, gas_limit, payload), &chain);
         let sent = client.send(signed).map_err(|error| error.to_string())?;
         nonce += 1;
-        if sent.ending.status == "success" { Ok(sent) } else { Err(format!("preparing: {sent:?}")) }
+        if sent.outcome.ending.status == "success" { Ok(sent) } else { Err(format!("preparing: {sent:?}")) }
     };
     let supply = u64::try_from(accounts.len()).unwrap_or(u64::MAX).saturating_mul(TOKENS);
     let code = CodeSource::Bytes(token);
     let deploy = Payload::Deploy { code, salt: Hash::ZERO, args: ("Load", supply).encode(), value: 0 };
-    let token = send(50_000_000, deploy)?.deployed.ok_or("no token")?.0;
+    let token = send(50_000_000, deploy)?.outcome.deployed.ok_or("no token")?.0;
     for account in accounts {
         send(GAS_LIMIT, Payload::Transfer { to: account.address, amount: START })?;
         send(GAS_LIMIT, token_transfer(token, account.address, TOKENS))?;
@@ -396,10 +396,10 @@ fn compare(client: &Client, accounts: &[Account], sent: &[Sent], token: Address)
             let change = |books: &mut BTreeMap<Address, i128>, of, by: i128| {
                 *books.entry(of).or_default() += by;
             };
-            let fee = i128::from(receipt.gas_used) * i128::from(GAS_PRICE);
+            let fee = i128::from(receipt.outcome.gas_used) * i128::from(GAS_PRICE);
             change(&mut balances, account.address, -fee);
-            if receipt.ending.status != "success" {
-                lost.push(format!("{} did not succeed: {:?}", receipt.transaction, receipt.ending));
+            if receipt.outcome.ending.status != "success" {
+                lost.push(format!("{} did not succeed: {:?}", receipt.transaction, receipt.outcome.ending));
                 continue;
             }
             match payload(account, token, nonce) {
@@ -430,7 +430,7 @@ fn compare(client: &Client, accounts: &[Account], sent: &[Sent], token: Address)
             at: At::Head,
             trace: Default::default(),
         };
-        let found = client.query(request).map(|answer| answer.returns.and_then(|it| it.as_i64()));
+        let found = client.query(request).map(|answer| answer.outcome.returns.and_then(|it| it.as_i64()));
         if found.as_ref().ok().copied().flatten().map(i128::from) != Some(tokens[&address]) {
             lost.push(format!("tokens of {address} are {found:?}, promised {}", tokens[&address]));
         }

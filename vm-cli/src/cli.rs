@@ -19,6 +19,7 @@ mod prove;
 mod replay;
 mod snapshot;
 mod state;
+mod terms;
 mod test;
 mod toolchain;
 mod trace;

@@ -40,8 +40,8 @@ impl Sent {
     #[must_use]
     pub fn is_success(&self) -> bool {
         let ending = match self {
-            Self::Dry { answer, .. } => &answer.ending,
-            Self::Committed(receipt) => &receipt.ending,
+            Self::Dry { answer, .. } => &answer.outcome.ending,
+            Self::Committed(receipt) => &receipt.outcome.ending,
         };
         ending.status == "success"
     }
@@ -118,13 +118,13 @@ pub fn send(
         None => {
             let most = gas_limit_max(session, sender, terms.gas_price, value(&payload))?;
             let answer = simulate(session, sender, terms, most, &payload)?;
-            if answer.ending.status != "success" {
+            if answer.outcome.ending.status != "success" {
                 return Ok(Sent::Dry { answer: Box::new(answer), refused: true });
             }
             let limit = with_margin(&answer).min(most);
             // A callee is granted a part of what is left: what sufficed of plenty may not suffice of little.
             let again = simulate(session, sender, terms, limit, &payload)?;
-            if again.ending == answer.ending { limit } else { most }
+            if again.outcome.ending == answer.outcome.ending { limit } else { most }
         }
     };
     let nonce = match terms.nonce {
@@ -138,6 +138,6 @@ pub fn send(
 
 /// What a run needed before refunds, and a quarter more: the state may change until its block.
 fn with_margin(answer: &Answer) -> u64 {
-    let needed = answer.gas_used.saturating_add(answer.gas_refunded);
+    let needed = answer.outcome.gas_used.saturating_add(answer.outcome.gas_refunded);
     needed.saturating_add(needed.checked_div(4).unwrap_or(0)).saturating_add(1_000)
 }

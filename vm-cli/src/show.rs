@@ -6,7 +6,7 @@ use serde_json::Value;
 use vm_chain::api::text::Text;
 use vm_chain::api::trace::TransactionTrace;
 use vm_chain::api::types::{
-    Answer, Ending, EventInfo, HeaderInfo, ObjectInfo, PayloadInfo, ReceiptInfo, TransactionInfo,
+    Ending, EventInfo, HeaderInfo, ObjectInfo, Outcome, PayloadInfo, ReceiptInfo, TransactionInfo,
 };
 use vm_chain::names::Names;
 use vm_chain::value::grouped;
@@ -73,44 +73,31 @@ impl<'a> Show<'a> {
         }
     }
 
-    /// What a dry run came to.
+    /// What a run came to.
     #[must_use]
-    pub fn answer(&self, answer: &Answer, interface: Option<&Interface>) -> String {
-        let mut text = self.ending(&answer.ending, &answer.output, interface);
+    pub fn outcome(&self, outcome: &Outcome, interface: Option<&Interface>) -> String {
+        let mut text = self.ending(&outcome.ending, &outcome.output, interface);
         text.push('\n');
-        if let Some(deployed) = &answer.deployed {
+        if let Some(deployed) = &outcome.deployed {
             let _ = writeln!(text, "  contract  {}", self.deployed(deployed));
         }
-        if let Some(value) = &answer.returns {
+        if let Some(value) = &outcome.returns {
             let _ = writeln!(text, "  returns   {}", self.tree.value(value));
         }
-        self.events(&mut text, &answer.events);
-        let _ = writeln!(text, "  gas       {}", gas(answer.gas_used, answer.gas_refunded));
+        for event in &outcome.events {
+            let _ = writeln!(text, "  event     {}", self.event(event));
+        }
+        let _ = writeln!(text, "  gas       {}", gas(outcome.gas_used, outcome.gas_refunded));
         text
     }
 
     /// A receipt.
     #[must_use]
     pub fn receipt(&self, receipt: &ReceiptInfo, interface: Option<&Interface>) -> String {
-        let mut text = self.ending(&receipt.ending, &receipt.output, interface);
-        text.push('\n');
-        if let Some(deployed) = &receipt.deployed {
-            let _ = writeln!(text, "  contract  {}", self.deployed(deployed));
-        }
-        if let Some(value) = &receipt.returns {
-            let _ = writeln!(text, "  returns   {}", self.tree.value(value));
-        }
-        self.events(&mut text, &receipt.events);
-        let _ = writeln!(text, "  gas       {}", gas(receipt.gas_used, receipt.gas_refunded));
+        let mut text = self.outcome(&receipt.outcome, interface);
         let _ = writeln!(text, "  hash      {}", receipt.transaction);
         let _ = writeln!(text, "  block     {}, transaction {}", receipt.height, receipt.index);
         text
-    }
-
-    fn events(&self, text: &mut String, events: &[EventInfo]) {
-        for event in events {
-            let _ = writeln!(text, "  event     {}", self.event(event));
-        }
     }
 
     /// `@contract Name { ... }`.

@@ -109,7 +109,7 @@ fn r82_a_signal_stops_it_cleanly_and_the_chain_goes_on_where_it_was() {
         running.lines.read_line(&mut line).unwrap();
         let block: Value = serde_json::from_str(&line).unwrap();
         assert_eq!((&block["block"], &block["transactions"]), (&json!(round + 1), &json!(1)));
-        assert_eq!(block["gas_used"], receipt.gas_used);
+        assert_eq!(block["gas_used"], receipt.outcome.gas_used);
         let (code, said) = running.signal(signal);
         assert_eq!((code, said.as_str()), (0, ""));
     }

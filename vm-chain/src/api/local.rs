@@ -16,7 +16,7 @@ use super::trace::TraceInfo;
 use super::types::{
     AccountInfo, Answer, At, BlockInfo, ChunkInfo, Claim, CodeInfo, ContractInfo, ContractPage, EventFilter,
     EventInfo, EventPage, HeaderInfo, Level, MintInfo, NamedAddress, NamedAnswer, NamedCall, ObjectFilter,
-    ObjectInfo, ParamsInfo, Proof, QueryRequest, ReceiptInfo, Status, TransactionInfo, WitnessInfo,
+    ObjectInfo, Outcome, ParamsInfo, Proof, QueryRequest, ReceiptInfo, Status, TransactionInfo, WitnessInfo,
 };
 use super::{Api, ApiError, ITEMS_MAX, named};
 use crate::chain::{Chain, Position};
@@ -222,6 +222,28 @@ impl Decoder<InState<'_>> {
         })
     }
 
+    /// What a transaction of `sender` came to, with this receipt.
+    fn outcome(
+        &self,
+        sender: &Address,
+        payload: &vm_core::Payload,
+        hash: Hash,
+        receipt: &Receipt,
+        at: Position,
+    ) -> Result<Outcome, ApiError> {
+        let target = self.target(payload)?;
+        let interface = target.as_ref().and_then(|target| target.interface.as_deref());
+        Ok(Outcome {
+            ending: self.ending(receipt.status, &receipt.output, interface),
+            output: receipt.output.clone().into(),
+            returns: self.returned(target.as_ref(), receipt),
+            deployed: deployed(sender, payload, receipt).map(Into::into),
+            gas_used: receipt.gas_used,
+            gas_refunded: receipt.gas_refunded,
+            events: self.events(receipt, &hash, at)?,
+        })
+    }
+
     fn receipt(
         &self,
         transaction: &Transaction,
@@ -229,19 +251,11 @@ impl Decoder<InState<'_>> {
         receipt: &Receipt,
         at: Position,
     ) -> Result<ReceiptInfo, ApiError> {
-        let target = self.target(&transaction.payload)?;
-        let interface = target.as_ref().and_then(|target| target.interface.as_deref());
         Ok(ReceiptInfo {
             transaction: hash.into(),
             height: at.height,
             index: at.index,
-            ending: self.ending(receipt.status, &receipt.output, interface),
-            output: receipt.output.clone().into(),
-            returns: self.returned(target.as_ref(), receipt),
-            deployed: deployed(&transaction.sender, &transaction.payload, receipt).map(Into::into),
-            gas_used: receipt.gas_used,
-            gas_refunded: receipt.gas_refunded,
-            events: self.events(receipt, &hash, at)?,
+            outcome: self.outcome(&transaction.sender, &transaction.payload, hash, receipt, at)?,
             raw: receipt.encode().into(),
         })
     }
@@ -253,18 +267,9 @@ impl Decoder<InState<'_>> {
         executed: &Executed,
         at: Position,
     ) -> Result<Answer, ApiError> {
-        let receipt = &executed.receipt;
-        let target = self.target(payload)?;
-        let interface = target.as_ref().and_then(|target| target.interface.as_deref());
         let trace = executed.trace.as_ref();
         Ok(Answer {
-            ending: self.ending(receipt.status, &receipt.output, interface),
-            output: receipt.output.clone().into(),
-            returns: self.returned(target.as_ref(), receipt),
-            deployed: deployed(sender, payload, receipt).map(Into::into),
-            gas_used: receipt.gas_used,
-            gas_refunded: receipt.gas_refunded,
-            events: self.events(receipt, &executed.hash, at)?,
+            outcome: self.outcome(sender, payload, executed.hash, &executed.receipt, at)?,
             trace: trace.map(|trace| self.trace(trace, &executed.resources)).transpose()?,
         })
     }

@@ -94,16 +94,7 @@ pub(super) fn call(api: &dyn Api, call: NamedCall) -> Result<NamedAnswer, ApiErr
     let trace = api.trace(receipt.transaction.0, Level::Calls)?.trace;
     Ok(NamedAnswer {
         transaction: Some(receipt.transaction),
-        answer: Answer {
-            ending: receipt.ending,
-            output: receipt.output,
-            returns: receipt.returns,
-            deployed: receipt.deployed,
-            gas_used: receipt.gas_used,
-            gas_refunded: receipt.gas_refunded,
-            events: receipt.events,
-            trace: Some(trace),
-        },
+        answer: Answer { outcome: receipt.outcome, trace: Some(trace) },
     })
 }
 

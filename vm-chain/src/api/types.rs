@@ -321,15 +321,9 @@ pub struct ErrorInfo {
     pub fields: Map<String, Value>,
 }
 
-/// A receipt and where it stands.
+/// What a run came to, whether a block keeps it or not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ReceiptInfo {
-    /// The transaction's hash.
-    pub transaction: Text<Hash>,
-    /// The block's height.
-    pub height: u64,
-    /// The transaction's index in the block.
-    pub index: u32,
+pub struct Outcome {
     /// How it ended.
     #[serde(flatten)]
     pub ending: Ending,
@@ -345,6 +339,20 @@ pub struct ReceiptInfo {
     pub gas_refunded: u64,
     /// What contracts logged.
     pub events: Vec<EventInfo>,
+}
+
+/// A receipt and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ReceiptInfo {
+    /// The transaction's hash.
+    pub transaction: Text<Hash>,
+    /// The block's height.
+    pub height: u64,
+    /// The transaction's index in the block.
+    pub index: u32,
+    /// What it came to.
+    #[serde(flatten)]
+    pub outcome: Outcome,
     /// SCALE of the receipt.
     pub raw: HexBytes,
 }
@@ -528,21 +536,9 @@ pub enum Level {
 /// What a query or a simulated transaction came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Answer {
-    /// How it ended.
+    /// What it came to; what it deploys, it would deploy.
     #[serde(flatten)]
-    pub ending: Ending,
-    /// What it returned or reverted with.
-    pub output: HexBytes,
-    /// What it returned, by the interface.
-    pub returns: Option<Value>,
-    /// The contract that it would deploy.
-    pub deployed: Option<Text<Address>>,
-    /// Gas used.
-    pub gas_used: u64,
-    /// Gas given back for deleted objects.
-    pub gas_refunded: u64,
-    /// What contracts logged.
-    pub events: Vec<EventInfo>,
+    pub outcome: Outcome,
     /// Its run, if asked for.
     pub trace: Option<TransactionTrace>,
 }

@@ -56,7 +56,7 @@ impl Running {
     pub(crate) fn assert_alive(&self) {
         let signed = self.next("judy", super::pay("ivan", 1));
         let receipt = self.client.send(signed).unwrap();
-        assert_eq!(receipt.ending.status, "success");
+        assert_eq!(receipt.outcome.ending.status, "success");
         let (status, body) = self.get("/health");
         assert_eq!(status, 200, "{body}");
     }

@@ -15,6 +15,7 @@ use vm_core::interface::{Flags, Function, Interface};
 
 use super::Exit;
 use super::outcome::{ChainArgs, Done, Failed, Output, finish};
+use super::terms::TermArgs;
 use crate::arguments::{RAW_ARGS, encode_arguments, summary, traits, with_parameters};
 use crate::colours::Colours;
 use crate::send::{Sent, Terms, dry, send};
@@ -51,15 +52,8 @@ pub(super) struct CallOptions {
     /// Balance to send along.
     #[arg(long, value_name = "AMOUNT", default_value_t = 0)]
     value: u64,
-    /// The most gas (default: what a dry run takes and a quarter more). If given, what fails is sent all the same.
-    #[arg(long, value_name = "GAS")]
-    gas_limit: Option<u64>,
-    /// Balance per gas.
-    #[arg(long, value_name = "PRICE", default_value_t = 1)]
-    gas_price: u64,
-    /// The transaction's nonce (default: the account's next).
-    #[arg(long, value_name = "NONCE")]
-    nonce: Option<u64>,
+    #[command(flatten)]
+    terms: TermArgs,
     /// Send it: otherwise it is a dry run, and nothing is changed.
     #[arg(long)]
     send: bool,
@@ -137,9 +131,7 @@ impl CallOptions {
     fn with(mut self, matches: &ArgMatches) -> Self {
         self.from = given(matches, "from").unwrap_or(self.from);
         self.value = given(matches, "value").unwrap_or(self.value);
-        self.gas_limit = given(matches, "gas_limit").or(self.gas_limit);
-        self.gas_price = given(matches, "gas_price").unwrap_or(self.gas_price);
-        self.nonce = given(matches, "nonce").or(self.nonce);
+        self.terms = self.terms.with(matches);
         self.send |= flag(matches, "send");
         self.trace |= flag(matches, "trace");
         self.raw_args = given(matches, RAW_ARGS).or(self.raw_args);
@@ -348,10 +340,10 @@ fn view(
         trace,
     })?;
     let show = Show::new(session.names(), Colours::of(&std::io::stdout()));
-    let success = answer.ending.status == "success";
-    let text = match &answer.returns {
+    let success = answer.outcome.ending.status == "success";
+    let text = match &answer.outcome.returns {
         Some(value) if success => format!("{}\n", show.value(value)),
-        _ => show.answer(&answer, Some(&chosen.found.interface)),
+        _ => show.outcome(&answer.outcome, Some(&chosen.found.interface)),
     };
     let text = text + &show.trace(answer.trace.as_ref());
     Ok(Output::new(if success { Exit::Ok } else { Exit::Unmet }, text, &answer))
@@ -372,7 +364,7 @@ pub(super) fn sent(session: &Session, sent: &Sent, interface: Option<&Interface>
                 how
             };
             let tree = show.trace(answer.trace.as_ref());
-            let text = format!("dry run: {}{tree}{why}\n", show.answer(answer, interface));
+            let text = format!("dry run: {}{tree}{why}\n", show.outcome(&answer.outcome, interface));
             (text, serde_json::to_value(answer).unwrap_or_default(), false)
         }
         Sent::Committed(receipt) => {
@@ -408,7 +400,7 @@ impl CallArgs {
                 &session,
                 &chosen,
                 &options.from,
-                options.gas_limit,
+                options.terms.gas_limit,
                 options.at,
                 options.level(),
                 args,
@@ -420,12 +412,7 @@ impl CallArgs {
             args,
             value: options.value,
         };
-        let terms = Terms {
-            gas_limit: options.gas_limit,
-            gas_price: options.gas_price,
-            nonce: options.nonce,
-            trace: options.level(),
-        };
+        let terms = options.terms.terms(options.level());
         let done = run_or_send(&session, &options.from, terms, payload, options.send)?;
         let mut output = sent(&session, &done, Some(&chosen.found.interface), SEND);
         if let Sent::Committed(receipt) = &done
@@ -551,9 +538,7 @@ mod tests {
         let before = CallOptions {
             from: "bob".to_owned(),
             value: 7,
-            gas_limit: Some(1),
-            gas_price: 2,
-            nonce: None,
+            terms: TermArgs { gas_limit: Some(1), gas_price: 2, nonce: None },
             send: true,
             trace: false,
             raw_args: None,
@@ -565,7 +550,8 @@ mod tests {
         let some =
             command.try_get_matches_from(["--from", "carol", "--gas-limit", "9", "--nonce", "4"]).unwrap();
         let changed = before.with(&some);
-        assert_eq!((changed.from.as_str(), changed.gas_limit, changed.nonce), ("carol", Some(9), Some(4)));
-        assert_eq!((changed.value, changed.gas_price), (7, 2));
+        let terms = changed.terms;
+        assert_eq!((changed.from.as_str(), terms.gas_limit, terms.nonce), ("carol", Some(9), Some(4)));
+        assert_eq!((changed.value, terms.gas_price), (7, 2));
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{ArgMatches, Args, Command};
 use serde_json::json;
 use vm_chain::ApiError;
+use vm_chain::api::types::Level;
 use vm_chain::chain::Spec;
 use vm_core::interface::{Flags, Function, Interface, Type};
 use vm_core::{CodeSource, ErrorCode, Hash, Params, Payload};
@@ -14,9 +15,10 @@ use vm_host::validate_module;
 use super::Exit;
 use super::call::{Parsed, arguments, flag, given, own_options, read, run_or_send, sent};
 use super::outcome::{ChainArgs, Done, Failed, Output, finish};
+use super::terms::TermArgs;
 use crate::aliases::{AliasError, Aliases};
 use crate::arguments::{RAW_ARGS, with_parameters};
-use crate::send::{Sent, Terms};
+use crate::send::Sent;
 use crate::session::{Session, SessionError};
 
 pub(super) const EXIT_CODES: &str = "Exit codes:
@@ -42,15 +44,8 @@ pub(super) struct DeployOptions {
     /// Tells apart contracts of one deployer and module: a number, or 0x and 64 digits.
     #[arg(long, value_name = "SALT", value_parser = salt, default_value = "0")]
     salt: Hash,
-    /// The most gas (default: what a dry run takes and a quarter more). If given, what fails is sent all the same.
-    #[arg(long, value_name = "GAS")]
-    gas_limit: Option<u64>,
-    /// Balance per gas.
-    #[arg(long, value_name = "PRICE", default_value_t = 1)]
-    gas_price: u64,
-    /// The transaction's nonce (default: the account's next).
-    #[arg(long, value_name = "NONCE")]
-    nonce: Option<u64>,
+    #[command(flatten)]
+    terms: TermArgs,
     /// Call the contract so from now on, on this chain.
     #[arg(long = "as", value_name = "NAME")]
     as_name: Option<String>,
@@ -99,9 +94,7 @@ impl DeployOptions {
         self.from = given(matches, "from").unwrap_or(self.from);
         self.value = given(matches, "value").unwrap_or(self.value);
         self.salt = given(matches, "salt").unwrap_or(self.salt);
-        self.gas_limit = given(matches, "gas_limit").or(self.gas_limit);
-        self.gas_price = given(matches, "gas_price").unwrap_or(self.gas_price);
-        self.nonce = given(matches, "nonce").or(self.nonce);
+        self.terms = self.terms.with(matches);
         self.as_name = given(matches, "as_name").or(self.as_name);
         self.raw_args = given(matches, RAW_ARGS).or(self.raw_args);
         self.dry_run |= flag(matches, "dry_run");
@@ -195,15 +188,10 @@ impl DeployArgs {
             let code = stored_or_bytes(&session, code_hash, code)?;
             Payload::Deploy { code, salt: options.salt, args, value: options.value }
         };
-        let terms = Terms {
-            gas_limit: options.gas_limit,
-            gas_price: options.gas_price,
-            nonce: options.nonce,
-            ..Terms::default()
-        };
+        let terms = options.terms.terms(Level::Off);
         let done = run_or_send(&session, &options.from, terms, payload, !options.dry_run)?;
         if let (Sent::Committed(receipt), Some(name)) = (&done, &options.as_name)
-            && let Some(address) = &receipt.deployed
+            && let Some(address) = &receipt.outcome.deployed
         {
             session.name_contract(name, &address.0)?;
         }
@@ -222,8 +210,8 @@ impl DeployArgs {
 /// Whether it failed, or would, with this error.
 fn ends_with(sent: &Sent, code: ErrorCode) -> bool {
     let ending = match sent {
-        Sent::Dry { answer, .. } => &answer.ending,
-        Sent::Committed(receipt) => &receipt.ending,
+        Sent::Dry { answer, .. } => &answer.outcome.ending,
+        Sent::Committed(receipt) => &receipt.outcome.ending,
     };
     ending.error.as_ref().is_some_and(|error| error.name == code.name())
 }

@@ -147,11 +147,11 @@ fn opened(given: &WitnessInfo) -> miette::Result<(Arc<dyn View>, Block)> {
 fn shown(session: &Session, info: &TraceInfo, colours: Colours) -> String {
     let tree = Tree::new(session.names(), colours);
     let receipt = &info.receipt;
-    let ending = tree.ending(&receipt.ending, &receipt.output);
+    let ending = tree.ending(&receipt.outcome.ending, &receipt.outcome.output);
     let ending =
-        if receipt.ending.status == "success" { colours.good(&ending) } else { colours.bad(&ending) };
+        if receipt.outcome.ending.status == "success" { colours.good(&ending) } else { colours.bad(&ending) };
     let resources = &info.trace.resources;
-    let refund = match receipt.gas_refunded {
+    let refund = match receipt.outcome.gas_refunded {
         0 => String::new(),
         refund => format!(" (after {} refunded)", grouped(refund.into())),
     };
@@ -162,7 +162,7 @@ fn shown(session: &Session, info: &TraceInfo, colours: Colours) -> String {
     let what = tree.what(&info.transaction.sender.0, &info.transaction.payload);
     let _ = writeln!(text, "what         {}", shorten(&what));
     let _ = writeln!(text, "result       {ending}");
-    let _ = writeln!(text, "gas          {}{refund}", grouped(receipt.gas_used.into()));
+    let _ = writeln!(text, "gas          {}{refund}", grouped(receipt.outcome.gas_used.into()));
     let parts = [
         ("code", resources.fuel),
         ("host functions", resources.host_fuel),

@@ -36,8 +36,8 @@ fn send(api: &Local, payload: Payload) -> Option<Address> {
     let receipt = api
         .send(SecretKey::dev("alice").sign(transaction, &api.params().unwrap().chain_id().unwrap()))
         .unwrap();
-    assert_eq!(receipt.ending.status, "success");
-    receipt.deployed.map(|address| address.0)
+    assert_eq!(receipt.outcome.ending.status, "success");
+    receipt.outcome.deployed.map(|address| address.0)
 }
 
 /// What the replay says of the second block.

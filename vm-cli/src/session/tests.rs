@@ -34,7 +34,7 @@ fn deploy(session: &Session, from: &str) -> Address {
     let payload = Payload::Deploy { code: CodeSource::Bytes(code), salt: Hash::ZERO, args, value: 0 };
     let sent = commit(session, from, Terms { gas_price: 1, ..Terms::default() }, payload);
     let Sent::Committed(receipt) = sent else { panic!("{sent:?}") };
-    receipt.deployed.unwrap().0
+    receipt.outcome.deployed.unwrap().0
 }
 
 fn commit(session: &Session, from: &str, terms: Terms, payload: Payload) -> Sent {
@@ -158,13 +158,13 @@ fn what_would_fail_is_sent_only_with_a_gas_limit() {
     let refused = commit(&session, "alice", terms, transfer(9_999));
     assert!(matches!(&refused, Sent::Dry { refused: true, .. }) && !refused.is_success());
     let answer = dry(&session, &Address::named("alice"), terms, &transfer(1)).unwrap();
-    assert_eq!((answer.ending.status.as_str(), height()), ("success", before));
+    assert_eq!((answer.outcome.ending.status.as_str(), height()), ("success", before));
     let failed = commit(&session, "alice", Terms { gas_limit: Some(100_000), ..terms }, transfer(9_999));
-    assert!(matches!(&failed, Sent::Committed(receipt) if receipt.ending.status == "reverted"));
+    assert!(matches!(&failed, Sent::Committed(receipt) if receipt.outcome.ending.status == "reverted"));
     let done = commit(&session, "alice", terms, transfer(1));
     let Sent::Committed(receipt) = done else { panic!("{done:?}") };
     let sent = session.api().transaction(receipt.transaction.0).unwrap();
-    assert_eq!(sent.gas_limit, answer.gas_used + answer.gas_used / 4 + 1_000);
+    assert_eq!(sent.gas_limit, answer.outcome.gas_used + answer.outcome.gas_used / 4 + 1_000);
     // A sender that can pay for little is offered no more than that.
     let poor = dry(&session, &Address::named("carol"), terms, &transfer(1));
     let poor = poor.map(drop).unwrap_err();
