@@ -1,44 +1,14 @@
 //! What the frames of a traced transaction add up to: gas, value, objects, events.
 
-use std::collections::BTreeMap;
+use vm_core::{Address, GasSchedule, Status, Transaction};
+use vm_host::{Executed, FrameTrace, Step};
 
-use vm_core::{Address, Event, GasSchedule, Status, Transaction};
-use vm_host::{Change, Executed, FrameTrace, Step};
+/// What the frames of a trace did: the file that vm-host's own tests use.
+#[allow(unreachable_pub, reason = "the tests of vm-host see it from outside")]
+#[path = "../../vm-host/tests/common/effects.rs"]
+mod effects;
 
-/// What the frames that stand did, by the trace alone.
-#[derive(Debug, Default)]
-pub(crate) struct Effects {
-    pub(crate) events: Vec<Event>,
-    pub(crate) moved: BTreeMap<Address, i128>,
-    pub(crate) created: u64,
-    pub(crate) deleted: u64,
-}
-
-impl Effects {
-    fn pay(&mut self, from: Address, to: Address, amount: u64) {
-        *self.moved.entry(from).or_default() -= i128::from(amount);
-        *self.moved.entry(to).or_default() += i128::from(amount);
-    }
-
-    fn add(&mut self, frame: &FrameTrace) {
-        if !frame.status.is_success() {
-            return;
-        }
-        self.pay(frame.caller, frame.contract, frame.value);
-        for step in &frame.steps {
-            match step {
-                Step::Frame(callee) => self.add(callee),
-                Step::Event(event) => self.events.push(event.clone()),
-                Step::Operation(operation) => match &operation.change {
-                    Some(Change::Created { .. }) => self.created += 1,
-                    Some(Change::Deleted { .. }) => self.deleted += 1,
-                    Some(Change::Transferred { to, amount }) => self.pay(frame.contract, *to, *amount),
-                    _ => (),
-                },
-            }
-        }
-    }
-}
+pub(crate) use effects::Effects;
 
 /// Checks that a frame's callees and host operations took no more than it did.
 fn check_frame(frame: &FrameTrace) {

@@ -15,16 +15,15 @@ mod common;
 
 use std::collections::BTreeMap;
 
+use common::effects::Effects;
 use common::script::{Arg, SCRATCH, Script};
 use common::*;
 use parity_scale_codec::Encode;
 use proptest::prelude::*;
 use vm_core::abi::HostFunction as F;
 use vm_core::interface::{Flags, Type};
-use vm_core::{
-    Address, ErrorCode, ErrorKind, Event, GasSchedule, Key, KeySpace, Payload, Status, Transaction,
-};
-use vm_host::{BlockOutcome, Change, Executed, FrameTrace, Options, Step, TraceLevel, Vm};
+use vm_core::{Address, ErrorCode, ErrorKind, GasSchedule, Key, KeySpace, Payload, Status, Transaction};
+use vm_host::{BlockOutcome, Change, Executed, FrameTrace, Options, TraceLevel, Vm};
 
 /// Where a script keeps its own address.
 const OWN: u64 = SCRATCH + 4_000;
@@ -186,41 +185,6 @@ fn deploy(chain: &mut Chain, plan: &Plan) -> Vec<Address> {
     addresses
 }
 
-/// What the frames that stand did, by the trace alone.
-#[derive(Default)]
-struct Effects {
-    events: Vec<Event>,
-    moved: BTreeMap<Address, i128>,
-    created: i64,
-    deleted: i64,
-}
-
-impl Effects {
-    fn pay(&mut self, from: Address, to: Address, amount: u64) {
-        *self.moved.entry(from).or_default() -= i128::from(amount);
-        *self.moved.entry(to).or_default() += i128::from(amount);
-    }
-
-    fn add(&mut self, frame: &FrameTrace) {
-        if !frame.status.is_success() {
-            return;
-        }
-        self.pay(frame.caller, frame.contract, frame.value);
-        for step in &frame.steps {
-            match step {
-                Step::Frame(callee) => self.add(callee),
-                Step::Event(event) => self.events.push(event.clone()),
-                Step::Operation(operation) => match &operation.change {
-                    Some(Change::Created { .. }) => self.created += 1,
-                    Some(Change::Deleted { .. }) => self.deleted += 1,
-                    Some(Change::Transferred { to, amount }) => self.pay(frame.contract, *to, *amount),
-                    _ => (),
-                },
-            }
-        }
-    }
-}
-
 /// Checks gas within and across frames; whether any halted.
 fn check_frame(frame: &FrameTrace) -> bool {
     // A refused frame never ran: it is billed what its checks cost.
@@ -275,7 +239,7 @@ fn check_executed(tx: &Transaction, executed: &Executed) -> Effects {
     let mut effects = Effects::default();
     effects.add(root);
     assert_eq!(receipt.events, effects.events, "those of the frames that stand");
-    let refund = u64::try_from(effects.deleted).unwrap() * gas.refund_delete;
+    let refund = effects.deleted * gas.refund_delete;
     assert_eq!(receipt.gas_refunded, refund.min(burned / gas.refund_quotient));
     if !receipt.status.is_success() {
         assert!(receipt.events.is_empty() && receipt.gas_refunded == 0);
@@ -332,7 +296,7 @@ fn check_plan(plan: &Plan, blocks: &[Vec<Sent>]) {
         let (mut made, mut any_success) = (0, false);
         for (tx, executed) in block.transactions.iter().zip(&outcome.transactions) {
             let effects = check_executed(tx, executed);
-            made += effects.created - effects.deleted;
+            made += effects.created as i64 - effects.deleted as i64;
             any_success |= executed.receipt.status.is_success();
             for (who, amount) in effects.moved {
                 *moved.entry(who).or_default() += amount;

@@ -58,7 +58,8 @@ pub(super) fn call(api: &dyn Api, call: NamedCall) -> Result<NamedAnswer, ApiErr
         };
         return Ok(NamedAnswer { answer: api.query(request)?, transaction: None });
     }
-    let most = api.params()?.limits.get("transaction_gas").and_then(serde_json::Value::as_u64);
+    let rules = api.params()?;
+    let most = rules.limits.get("transaction_gas").and_then(serde_json::Value::as_u64);
     let account = api.account(sender, At::Head)?;
     let mut transaction = Transaction {
         sender,
@@ -76,7 +77,7 @@ pub(super) fn call(api: &dyn Api, call: NamedCall) -> Result<NamedAnswer, ApiErr
     if !call.send {
         return Ok(NamedAnswer { answer: api.simulate(transaction, Level::Calls)?, transaction: None });
     }
-    let chain = api.params()?.chain_id()?;
+    let chain = rules.chain_id()?;
     let key = SecretKey::dev(&from);
     let mut attempts = 1_u32;
     let receipt = loop {

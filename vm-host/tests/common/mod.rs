@@ -11,6 +11,7 @@
     reason = "tests"
 )]
 
+pub mod effects;
 #[cfg(feature = "profile")]
 pub mod ledger;
 pub mod script;
