@@ -2,21 +2,25 @@
 //!
 //! A view is taken under the lock and read outside of it: a long query does not keep blocks from being committed.
 
+mod find;
+mod shape;
+
 use std::sync::{Arc, PoisonError, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
 use parity_scale_codec::Encode as _;
-use vm_core::{Address, Block, Hash, Header, Key, KeySpace, ObjectId, Receipt, Transaction};
-use vm_host::{Executed, Options, Query, TraceLevel};
-use vm_state::{
-    EventProof, ProofRequest, ReceiptProof, StateReader, TransactionProof, View, chunk, prove, verify_chunk,
-};
+use vm_core::{Address, Block, Hash, Key, ObjectId, Transaction};
+use vm_host::{Options, Query, TraceLevel};
+use vm_state::{EventProof, ProofRequest, ReceiptProof, StateReader, View, chunk, prove, verify_chunk};
 
+use self::find::{
+    block_of, found, header_at, height_of, lost, next_contract, not_kept, place, view_at, view_of,
+};
 use super::trace::TraceInfo;
 use super::types::{
     AccountInfo, Answer, At, BlockInfo, ChunkInfo, Claim, CodeInfo, ContractInfo, ContractPage, EventFilter,
     EventInfo, EventPage, HeaderInfo, Level, MintInfo, NamedAddress, NamedAnswer, NamedCall, ObjectFilter,
-    ObjectInfo, Outcome, ParamsInfo, Proof, QueryRequest, ReceiptInfo, Status, TransactionInfo, WitnessInfo,
+    ObjectInfo, ParamsInfo, Proof, QueryRequest, ReceiptInfo, Status, TransactionInfo, WitnessInfo,
 };
 use super::{Api, ApiError, ITEMS_MAX, named};
 use crate::chain::{Chain, Position};
@@ -103,205 +107,6 @@ impl Local {
 
     fn limit(limit: Option<u32>) -> usize {
         usize::try_from(limit.unwrap_or(ITEMS_MAX).min(ITEMS_MAX)).unwrap_or(usize::MAX)
-    }
-}
-
-fn height_of(chain: &Chain, at: At) -> Result<u64, ApiError> {
-    let head = chain.head();
-    match at {
-        At::Head => Ok(head.height),
-        At::Height(height) if height <= head.height => Ok(height),
-        At::Height(height) => {
-            Err(ApiError::Missing { what: "block", which: height.to_string(), height: head.height })
-        }
-        At::Hash(hash) if hash.0 == head.hash() => Ok(head.height),
-        At::Hash(hash) => match chain.height(&hash.0)? {
-            Some(height) => Ok(height),
-            None => {
-                // The block that the log stands on (genesis, or a snapshot's) is not in it.
-                let first = chain.oldest_block()?.and_then(|oldest| oldest.checked_sub(1));
-                let header = first.map(|height| chain.header_at(height)).transpose()?.flatten();
-                let found = header.filter(|header| header.hash() == hash.0).map(|header| header.height);
-                found.ok_or_else(|| ApiError::Missing {
-                    what: "block",
-                    which: hash.to_string(),
-                    height: head.height,
-                })
-            }
-        },
-    }
-}
-
-fn header_at(chain: &Chain, height: u64) -> Result<Header, ApiError> {
-    chain.header_at(height)?.ok_or_else(|| not_kept(chain, "the header", height))
-}
-
-fn not_kept(chain: &Chain, what: &'static str, height: u64) -> ApiError {
-    let head = chain.head().height;
-    ApiError::NotKept { what, height, oldest: chain.oldest_state(), head }
-}
-
-fn view_at(chain: &Chain, height: u64) -> Result<Arc<dyn View>, ApiError> {
-    chain.view_at(height)?.ok_or_else(|| not_kept(chain, "the state", height))
-}
-
-fn view_of(chain: &Chain, at: At) -> Result<Arc<dyn View>, ApiError> {
-    view_at(chain, height_of(chain, at)?)
-}
-
-/// The contract with the next address after `after`.
-fn next_contract(
-    view: &dyn View,
-    after: Option<&Address>,
-) -> Result<Option<(Address, vm_core::Contract)>, ApiError> {
-    let prefix = Key::space_prefix(KeySpace::Contract);
-    let Some(from) = after.map_or(Some(prefix), |after| Key::contract(after).successor()) else {
-        return Ok(None);
-    };
-    let Some((key, value)) = view.next(&prefix, &from)? else { return Ok(None) };
-    let address = Address(key.as_bytes().last_chunk::<32>().copied().unwrap_or_default());
-    let contract =
-        vm_core::Contract::from_entry(&value).map_err(|error| ApiError::Node(error.to_string()))?;
-    Ok(Some((address, contract)))
-}
-
-/// A committed transaction.
-struct Found {
-    position: Position,
-    signed: Signed,
-    receipt: Receipt,
-}
-
-fn find(chain: &Chain, hash: &Hash) -> Result<Option<Found>, ApiError> {
-    let Some(position) = chain.position(hash)? else { return Ok(None) };
-    let index = usize::try_from(position.index).unwrap_or(usize::MAX);
-    let signed = chain.body(position.height)?.and_then(|body| body.transactions.into_iter().nth(index));
-    let receipt = chain.receipts(position.height)?.and_then(|receipts| receipts.into_iter().nth(index));
-    match (signed, receipt) {
-        (Some(signed), Some(receipt)) => Ok(Some(Found { position, signed, receipt })),
-        _ => Err(not_kept(chain, "the block", position.height)),
-    }
-}
-
-fn found(chain: &Chain, hash: &Hash) -> Result<Found, ApiError> {
-    find(chain, hash)?.ok_or_else(|| ApiError::Missing {
-        what: "transaction",
-        which: hash.to_string(),
-        height: chain.head().height,
-    })
-}
-
-/// The contract that a transaction deployed, or would.
-fn deployed(sender: &Address, payload: &vm_core::Payload, receipt: &Receipt) -> Option<Address> {
-    match payload {
-        vm_core::Payload::Deploy { code, salt, .. } if receipt.status.is_success() => {
-            Some(Address::of_contract(sender, salt, &code.hash()))
-        }
-        _ => None,
-    }
-}
-
-impl Decoder<InState<'_>> {
-    fn transaction(
-        &self,
-        signed: &Signed,
-        hash: Hash,
-        at: Option<Position>,
-    ) -> Result<TransactionInfo, ApiError> {
-        let transaction = &signed.transaction;
-        Ok(TransactionInfo {
-            hash: hash.into(),
-            height: at.map(|at| at.height),
-            index: at.map(|at| at.index),
-            sender: transaction.sender.into(),
-            nonce: transaction.nonce,
-            gas_limit: transaction.gas_limit,
-            gas_price: transaction.gas_price.into(),
-            payload: self.payload(&transaction.sender, &transaction.payload)?,
-            raw: signed.encode().into(),
-        })
-    }
-
-    /// What a transaction of `sender` came to, with this receipt.
-    fn outcome(
-        &self,
-        sender: &Address,
-        payload: &vm_core::Payload,
-        hash: Hash,
-        receipt: &Receipt,
-        at: Position,
-    ) -> Result<Outcome, ApiError> {
-        let target = self.target(payload)?;
-        let interface = target.as_ref().and_then(|target| target.interface.as_deref());
-        Ok(Outcome {
-            ending: self.ending(receipt.status, &receipt.output, interface),
-            output: receipt.output.clone().into(),
-            returns: self.returned(target.as_ref(), receipt),
-            deployed: deployed(sender, payload, receipt).map(Into::into),
-            gas_used: receipt.gas_used,
-            gas_refunded: receipt.gas_refunded,
-            events: self.events(receipt, &hash, at)?,
-        })
-    }
-
-    fn receipt(
-        &self,
-        transaction: &Transaction,
-        hash: Hash,
-        receipt: &Receipt,
-        at: Position,
-    ) -> Result<ReceiptInfo, ApiError> {
-        Ok(ReceiptInfo {
-            transaction: hash.into(),
-            height: at.height,
-            index: at.index,
-            outcome: self.outcome(&transaction.sender, &transaction.payload, hash, receipt, at)?,
-            raw: receipt.encode().into(),
-        })
-    }
-
-    fn answer(
-        &self,
-        sender: &Address,
-        payload: &vm_core::Payload,
-        executed: &Executed,
-        at: Position,
-    ) -> Result<Answer, ApiError> {
-        let trace = executed.trace.as_ref();
-        Ok(Answer {
-            outcome: self.outcome(sender, payload, executed.hash, &executed.receipt, at)?,
-            trace: trace.map(|trace| self.trace(trace, &executed.resources)).transpose()?,
-        })
-    }
-
-    fn contract(&self, address: &Address, contract: &vm_core::Contract) -> Result<ContractInfo, ApiError> {
-        let interface = self
-            .interface(address)?
-            .ok_or_else(|| ApiError::Node(format!("the code of contract {address} can't be read")))?;
-        let shown = contract_sdk_bindgen::Interface::from(interface.as_ref());
-        Ok(ContractInfo {
-            address: (*address).into(),
-            name: interface.name.clone(),
-            code_hash: contract.code_hash.into(),
-            deployer: contract.deployer.into(),
-            interface: serde_json::to_value(&shown).unwrap_or_default(),
-        })
-    }
-
-    fn object(&self, view: &dyn View, id: ObjectId) -> Result<Option<ObjectInfo>, ApiError> {
-        let Some(meta) = StateReader::new(view).object(&id)? else { return Ok(None) };
-        let policy = match meta.policy {
-            vm_core::Policy::Contract => "contract",
-            vm_core::Policy::Owner => "owner",
-        };
-        Ok(Some(ObjectInfo {
-            id: id.into(),
-            contract: meta.contract.into(),
-            owner: meta.owner.into(),
-            policy: policy.to_owned(),
-            acquired_height: meta.stamp.height,
-            fields: self.object_fields(view, &id, &meta.contract, Local::limit(None))?,
-        }))
     }
 }
 
@@ -723,22 +528,4 @@ impl Api for Local {
     fn advance_time(&self, milliseconds: u64) -> Result<i64, ApiError> {
         self.sequencer.advance_time(milliseconds)
     }
-}
-
-/// The block that a transaction is in: its header, the transaction's index, its receipts.
-fn block_of(chain: &Chain, hash: &Hash) -> Result<(Header, u32, Vec<Receipt>), ApiError> {
-    let Position { height, index } = found(chain, hash)?.position;
-    let receipts = chain.receipts(height)?.ok_or_else(|| not_kept(chain, "the block", height))?;
-    Ok((header_at(chain, height)?, index, receipts))
-}
-
-/// The path that shows which transaction stands at `index` of the block at `height`.
-fn place(chain: &Chain, height: u64, index: u32) -> Result<Vec<u8>, ApiError> {
-    let body = chain.body(height)?.ok_or_else(|| not_kept(chain, "the block", height))?;
-    let hashes: Vec<Hash> = body.transactions.iter().map(|signed| chain.hash(signed)).collect();
-    Ok(TransactionProof::new(&body.mints, &hashes, index).ok_or_else(lost)?.path)
-}
-
-fn lost() -> ApiError {
-    ApiError::Node("a receipt that was just read is gone".to_owned())
 }
