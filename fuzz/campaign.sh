@@ -7,7 +7,7 @@
 # Stopped, it goes on with the targets that it has not finished when it is started again with the same words
 # (fuzz/target/campaign holds the names of those that are done). Inputs that were found stay in fuzz/target/corpus for
 # the next campaign. A finding does not stop it: its row says so, and it exits with 1 at the end.
-# Settings are run.sh's.
+# PROCESSES (1): so many targets beside each other. The other settings are run.sh's.
 set -euo pipefail
 
 fuzz=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -31,34 +31,39 @@ done
 
 table="$fuzz/CAMPAIGNS.md"
 progress="$fuzz/target/campaign"
-what="$seconds ${targets[*]}"
+what="$seconds ${SANITIZER:-address} ${targets[*]}"
 mkdir -p "$fuzz/target"
 if [ ! -f "$progress" ] || [ "$(head -1 "$progress")" != "$what" ]; then
     printf '%s\n' "$what" >"$progress"
 fi
-figures=$(mktemp)
-trap 'rm -f "$figures"' EXIT
-field() { tr ' ' '\n' <"$figures" | sed -n "s/^$1=//p" | tail -1; }
+figures=$(mktemp -d)
+trap 'rm -rf "$figures"' EXIT
 
-for name in "${targets[@]}"; do
+one() {
+    local name=$1 findings
     if tail -n +2 "$progress" | grep -q "^$name "; then
         printf '%s: done already\n' "$name"
-        continue
+        return
     fi
-    : >"$figures"
-    FIGURES="$figures" "$fuzz/run.sh" "$name" "$seconds" || true
-    if [ -z "$(field executions)" ] && [ "$(field findings)" = 0 ] || [ ! -s "$figures" ]; then
-        printf '%s did not run: see above; started again, the campaign goes on here\n' "$name" >&2
-        exit 3
-    fi
+    FIGURES="$figures/$name" "$fuzz/run.sh" "$name" "$seconds" || true
+    field() { tr ' ' '\n' <"$figures/$name" 2>/dev/null | sed -n "s/^$1=//p" | tail -1; }
     findings=$(field findings)
+    if [ -z "$(field executions)" ] && [ "${findings:-0}" = 0 ]; then
+        printf '%s did not run: see above; started again, the campaign goes on here\n' "$name" >&2
+        return 255
+    fi
     if [ "$findings" = 0 ]; then findings=none; fi
+    # One write, so that rows of processes beside each other stay whole.
     printf '| %s | %s | `%s` | %s | %s | %s s | %s | %s | %s | %s | %s MiB | %s |\n' "$(date -u +%F)" \
         "$(git -C "$fuzz" rev-parse --short HEAD)" "$name" "$(field sanitizer)" "$(field seed)" "$seconds" \
         "$(field executions)" "$(field per_second)" "$(field coverage_before)" "$(field coverage_after)" \
         "$(field peak_mib)" "$findings" >>"$table"
     printf '%s %s\n' "$name" "$findings" >>"$progress"
-done
+}
+export -f one
+export fuzz seconds table progress figures
+# 255 makes xargs stop.
+printf '%s\n' "${targets[@]}" | xargs -P "${PROCESSES:-1}" -I{} bash -euo pipefail -c 'one {}' || exit 3
 
 if tail -n +2 "$progress" | grep -qv ' none$'; then
     status=1
