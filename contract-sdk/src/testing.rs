@@ -48,6 +48,7 @@
 //! Everything here panics with a text for people where a test can't go on: it is for tests only.
 #![allow(
     clippy::arithmetic_side_effects,
+    clippy::disallowed_macros,
     clippy::disallowed_methods,
     clippy::disallowed_types,
     clippy::panic,

@@ -5,6 +5,7 @@
 //! An argument selects by substring. Nothing here asserts a time.
 #![allow(
     clippy::disallowed_types,
+    clippy::disallowed_macros,
     clippy::disallowed_methods,
     clippy::float_arithmetic,
     clippy::as_conversions,

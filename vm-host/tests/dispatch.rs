@@ -4,6 +4,8 @@
 #![allow(
     clippy::unwrap_used,
     clippy::default_numeric_fallback,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
     clippy::arithmetic_side_effects,
     reason = "tests"
 )]

@@ -14,6 +14,7 @@
     reason = "the tests' own numbers are small, and an overflow panics"
 )]
 #![allow(clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "it starts processes")]
 
 mod chain;
 

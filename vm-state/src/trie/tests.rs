@@ -342,6 +342,11 @@ fn r81_root_of_three_entries_is_pinned() {
 }
 
 /// Runs `work` where there is room for the hashes' and the test's own frames, not for 648 frames of anything.
+#[expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a thread's stack is what can be bounded"
+)]
 fn with_little_stack(work: impl FnOnce() + Send + 'static) {
     let thread = std::thread::Builder::new().stack_size(48 << 10).spawn(work).unwrap();
     thread.join().unwrap();

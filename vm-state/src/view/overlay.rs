@@ -113,7 +113,7 @@ impl View for Overlay {
             }),
         );
         if rows.len() > before {
-            rows.sort_unstable_by_key(|row| row.key);
+            rows.sort_by_key(|row| row.key);
         }
         Ok(rows)
     }

@@ -1,5 +1,11 @@
 //! Every way in which opening fails. What both back ends share is tested in `tests/stores.rs`.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a store is held open by another process, which is told so by its environment"
+)]
+
 #[path = "../../../tests/chain/mod.rs"]
 mod chain;
 mod crash;
