@@ -154,6 +154,43 @@ mod tests {
     }
 
     #[test]
+    fn r50_gas_and_fuel_agree_with_sums_that_cannot_wrap_at_every_edge() {
+        let powers = (0..64u32).map(|power| 1u64 << power);
+        let centres = powers.chain([0, Gas::MAX.0, u64::MAX]);
+        for centre in centres {
+            for step in -9..=9i64 {
+                let Some(number) = centre.checked_add_signed(step) else { continue };
+                let fuel = u128::from(number) * 8;
+                assert_eq!(u128::from(Gas(number).to_fuel()), fuel.min(u64::MAX.into()), "{number} gas");
+                assert_eq!(Gas(number) <= Gas::MAX, fuel <= u64::MAX.into(), "{number} gas counts in fuel");
+                let gas = Gas::from_fuel_ceil(number);
+                let holds = u128::from(gas.0) * 8;
+                assert!(holds >= number.into() && holds < u128::from(number) + 8, "{number} fuel");
+                // There and back is the same gas, and more fuel is never less gas.
+                if Gas(number) <= Gas::MAX {
+                    assert_eq!(Gas::from_fuel_ceil(Gas(number).to_fuel()), Gas(number));
+                }
+                assert!(number == 0 || Gas::from_fuel_ceil(number - 1) <= gas);
+            }
+        }
+    }
+
+    #[test]
+    fn r55_the_prices_are_named_in_encoding_order() {
+        let schedule = GasSchedule::default();
+        let encoded = schedule.encode();
+        let prices = schedule.prices();
+        for (chunk, (name, docs, price)) in encoded[4..].chunks(8).zip(&prices) {
+            assert_eq!(chunk, price.to_le_bytes(), "{name}");
+            assert!(!docs.is_empty(), "{name}");
+        }
+        let price = |wanted: &str| prices.iter().find(|(name, ..)| *name == wanted).map(|price| price.2);
+        assert_eq!(price("call"), Some(10_000));
+        assert_eq!(price("refund_quotient"), Some(5));
+        assert_eq!(price("call_reserve_quotient"), Some(64));
+    }
+
+    #[test]
     fn r55_every_price_is_in_the_hash() {
         let base = GasSchedule::default().hash();
         let encoded = GasSchedule::default().encode();

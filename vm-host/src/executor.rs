@@ -20,6 +20,7 @@ use wasmi::{Store, TrapCode, TypedResumableCall, Val};
 use crate::error::{Answer, Fault};
 use crate::frame::{CallRequest, Frame, FrameEnd, FrameState, Identity, PageLimiter, Target};
 use crate::host::move_balance;
+use crate::meter::Meter;
 use crate::module::{ModuleCache, Prepared};
 use crate::session::{FrameCheckpoint, Session};
 use crate::trace::{FrameEnter, FrameExit, FrameKind};
@@ -32,44 +33,6 @@ pub(crate) struct Done {
     pub(crate) end: FrameEnd,
     /// Fuel of the grant that is left.
     pub(crate) fuel_left: u64,
-}
-
-/// Fuel that a call may still burn before its instance runs.
-#[derive(Debug)]
-pub(crate) struct Meter {
-    left: u64,
-    spent: u64,
-}
-
-impl Meter {
-    pub(crate) fn new(fuel: u64) -> Self {
-        Self { left: fuel, spent: 0 }
-    }
-
-    pub(crate) fn left(&self) -> u64 {
-        self.left
-    }
-
-    pub(crate) fn spent(&self) -> u64 {
-        self.spent
-    }
-
-    /// Takes `gas`, before the work that it is for.
-    pub(crate) fn charge(&mut self, gas: u64) -> Answer<()> {
-        let price = Gas(gas).to_fuel();
-        match self.left.checked_sub(price) {
-            Some(left) => {
-                self.left = left;
-                self.spent = self.spent.saturating_add(price);
-                Ok(())
-            }
-            None => {
-                self.spent = self.spent.saturating_add(self.left);
-                self.left = 0;
-                Err(Fault::Halt(ErrorCode::OutOfGas))
-            }
-        }
-    }
 }
 
 enum Signal {

@@ -14,12 +14,13 @@ pub(crate) use context::move_balance;
 
 use alloc::boxed::Box;
 use vm_core::abi::{HostFunction, IMPORT_MODULE};
-use vm_core::{ErrorCode, ErrorKind, Gas, Key};
+use vm_core::{ErrorCode, ErrorKind, Key};
 use vm_state::NodeFailure;
 use wasmi::{Caller, Engine, Linker};
 
 use crate::error::{Answer, Fault};
 use crate::frame::FrameState;
+use crate::meter::Meter;
 use crate::resources::HostFuel;
 use crate::session::Session;
 use crate::trace::{Change, Observer, Operation};
@@ -56,12 +57,12 @@ impl HostCall<'_> {
         if gas == 0 {
             return Ok(());
         }
-        let (fuel, price) = (self.fuel()?, Gas(gas).to_fuel());
-        let paid = price.min(fuel);
+        let mut meter = Meter::new(self.fuel()?);
+        let answer = meter.charge(gas);
         let counted = count(&mut self.state().host_fuel);
-        *counted = counted.saturating_add(paid);
-        self.set_fuel(fuel.saturating_sub(paid))?;
-        if paid < price { Err(Fault::Halt(ErrorCode::OutOfGas)) } else { Ok(()) }
+        *counted = counted.saturating_add(meter.spent());
+        self.set_fuel(meter.left())?;
+        answer
     }
 
     /// Takes gas of the table.

@@ -8,8 +8,8 @@
 //! ([`NodeFailure`](vm_state::NodeFailure)). Nothing turns the third into the first.
 //!
 //! Where to look: `block` and `transaction` for the life of a transaction, `executor` and `frame` for calls,
-//! `host` for the bodies of the host functions, `module` for validation and the cache, `trace` for what is recorded
-//! beside the receipt.
+//! `host` for the bodies of the host functions, `meter` for the arithmetic of gas, `module` for validation and the
+//! cache, `trace` for what is recorded beside the receipt.
 
 #![no_std]
 
@@ -22,6 +22,7 @@ mod error;
 mod executor;
 mod frame;
 mod host;
+mod meter;
 mod module;
 #[cfg(feature = "testing")]
 mod native;

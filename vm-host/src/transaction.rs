@@ -12,8 +12,9 @@ use vm_state::{Footprint, NodeFailure, ReadError};
 
 use crate::block::Executed;
 use crate::error::{Answer, BlockError, Fault, Invalid, InvalidTransaction, QueryError};
-use crate::executor::{Done, Meter, close_unrun, execute, pay, status_of};
+use crate::executor::{Done, close_unrun, execute, pay, status_of};
 use crate::frame::{CallRequest, FrameEnd, Target};
+use crate::meter::{Bill, Meter};
 use crate::module::{ModuleCache, validate_module};
 use crate::session::{Running, Session};
 use crate::trace::{FrameEnter, FrameKind, TraceLevel};
@@ -248,10 +249,10 @@ fn settle(
 ) -> Result<Settled, ReadError> {
     let Done { mut session, end, fuel_left } = done;
     let status = status_of(&end);
-    let burned = Gas::from_fuel_ceil(fuel_limit.saturating_sub(fuel_left)).0;
-    let cap = burned.checked_div(session.gas().refund_quotient).unwrap_or_default();
-    let gas_refunded = if status.is_success() { session.running.refund.min(cap) } else { 0 };
-    let gas_used = burned.saturating_sub(gas_refunded);
+    let burned = Gas::from_fuel_ceil(fuel_limit.saturating_sub(fuel_left));
+    let refund = if status.is_success() { Gas(session.running.refund) } else { Gas(0) };
+    let Bill { used: Gas(gas_used), refunded: Gas(gas_refunded) } =
+        Bill::new(burned, refund, session.gas().refund_quotient);
 
     let broken = |what| ReadError::from(NodeFailure::Invariant(what));
     let unused = tx.gas_limit.checked_sub(gas_used).ok_or(broken("no more gas is used than was granted"))?;

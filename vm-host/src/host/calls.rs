@@ -7,6 +7,7 @@ use vm_core::{Address, ErrorCode, Event, Gas, Hash};
 use super::HostCall;
 use crate::error::{Answer, Fault};
 use crate::frame::{CallRequest, Target};
+use crate::meter::Meter;
 
 impl HostCall<'_> {
     /// Copies `bytes` to the guest: the whole length, and the bytes if they fit.
@@ -44,13 +45,9 @@ impl HostCall<'_> {
             return Err(Fault::Halt(ErrorCode::CallDepth));
         }
         let reserve = self.session().gas().call_reserve_quotient;
-        let left = self.fuel()?;
-        let granted = match gas {
-            0 => left.saturating_sub(left.checked_div(reserve).unwrap_or_default()),
-            asked => Gas(asked).to_fuel(),
-        };
-        let kept = left.checked_sub(granted).ok_or(Fault::Halt(ErrorCode::CallGas))?;
-        self.set_fuel(kept)?;
+        let mut meter = Meter::new(self.fuel()?);
+        let granted = meter.grant(Gas(gas), reserve)?;
+        self.set_fuel(meter.left())?;
         Ok(granted)
     }
 }
