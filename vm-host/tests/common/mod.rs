@@ -14,6 +14,7 @@
 pub mod effects;
 #[cfg(feature = "profile")]
 pub mod ledger;
+pub mod puppet;
 pub mod script;
 pub mod town;
 pub mod ways;
