@@ -27,7 +27,6 @@ use crate::trace::{FrameEnter, FrameExit, FrameKind};
 use crate::transaction::store_code;
 
 /// What a call came to.
-#[derive(Debug)]
 pub(crate) struct Done {
     pub(crate) session: Box<Session>,
     pub(crate) end: FrameEnd,

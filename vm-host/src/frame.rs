@@ -250,3 +250,38 @@ impl ResourceLimiter for PageLimiter {
         1
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grows(limiter: &mut PageLimiter, bytes: usize) -> bool {
+        limiter.memory_growing(0, bytes, None).unwrap()
+    }
+
+    #[test]
+    fn r42_memory_grows_to_its_last_page_and_not_past_it() {
+        let mut limiter = PageLimiter::new(3);
+        assert!(grows(&mut limiter, 3 * PAGE_BYTES));
+        assert_eq!((limiter.now, limiter.peak), (3, 3));
+        for bytes in [3 * PAGE_BYTES + 1, 4 * PAGE_BYTES, usize::MAX] {
+            assert!(!grows(&mut limiter, bytes), "{bytes} bytes");
+            assert_eq!((limiter.now, limiter.peak), (3, 3), "a refused growth leaves all as it was");
+        }
+        // A part of a page is a page, and the peak stays where it was.
+        assert!(grows(&mut limiter, PAGE_BYTES + 1));
+        assert_eq!((limiter.now, limiter.peak), (2, 3));
+    }
+
+    #[test]
+    fn r122_host_memory_that_runs_out_is_remembered_and_a_refused_growth_is_not() {
+        let mut limiter = PageLimiter::new(3);
+        assert!(limiter.memory_grow_failed(&MemoryError::OutOfBoundsGrowth).is_ok());
+        assert!(!limiter.host_memory_exhausted);
+        assert!(limiter.memory_grow_failed(&MemoryError::OutOfSystemMemory).is_err());
+        assert!(limiter.host_memory_exhausted);
+        let mut limiter = PageLimiter::new(3);
+        assert!(limiter.table_grow_failed(&TableError::OutOfSystemMemory).is_err());
+        assert!(limiter.host_memory_exhausted);
+    }
+}

@@ -74,13 +74,7 @@ pub(crate) struct FrameCheckpoint {
 #[derive(Clone)]
 pub(crate) struct Deadline(pub(crate) Arc<dyn Fn() -> bool + Send + Sync>);
 
-impl core::fmt::Debug for Deadline {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("Deadline")
-    }
-}
-
-#[derive(Debug)]
+/// What travels from frame to frame.
 pub(crate) struct Session {
     pub(crate) params: Arc<Params>,
     pub(crate) block: BlockContext,

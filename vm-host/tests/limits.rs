@@ -63,6 +63,20 @@ fn r42_a_transaction_and_a_block_declare_no_more_witness_bytes_than_their_limits
 }
 
 #[test]
+fn r42_r122_every_entry_declares_its_constant_and_the_limit_is_exact_to_the_byte() {
+    let code = searches(300);
+    // The contract and its code, the code's bytes, and two entries for each search.
+    let declared = 602 * 2_432 + u32::try_from(code.len()).unwrap();
+    for (limit, expected) in [(declared, None), (declared - 1, Some(ErrorCode::EntryLimit))] {
+        let mut chain = Chain::with_limits(|limits| limits.transaction_witness_bytes = limit);
+        let contract = chain.deploy(&code);
+        let executed = chain.run(alice(), 1_000_000, run_payload(contract, vec![]));
+        assert_eq!(failed(&executed.receipt), expected, "limit {limit}");
+        assert_eq!(executed.resources.witness_bytes, declared.into());
+    }
+}
+
+#[test]
 fn r42_r122_a_blocks_receipts_have_a_limit_together() {
     let mut chain = Chain::with_limits(|limits| limits.block_receipt_bytes = 65_536);
     let mut script = Script::new();
