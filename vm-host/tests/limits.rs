@@ -162,6 +162,29 @@ fn r50_every_search_is_paid_for_not_only_the_first() {
 }
 
 #[test]
+fn r17_r50_every_item_of_a_listing_and_every_search_for_one_has_its_price() {
+    let gas = GasSchedule::default();
+    let mut chain = Chain::new();
+    for cap in 0..=5u64 {
+        let mut script = Script::new();
+        let cursor = script.bytes(&[0; 16]);
+        script.call(F::contract_address, &[SCRATCH]);
+        for _ in 0..3 {
+            script.call(F::object_create, &[0]);
+        }
+        let listed = script.call(F::objects_of, &[SCRATCH, cursor, SCRATCH + 32, cap]);
+        let contract = chain.deploy(&script.build());
+        let executed = chain.run(alice(), 1_000_000, run_payload(contract, vec![]));
+        let count = u64::try_from(results(&executed.receipt.output)[listed]).unwrap();
+        assert_eq!(count, cap.min(3));
+        // The base price is the first item's; a page that is not full has searched once more.
+        let searches = if count < cap { count + 1 } else { count };
+        let expected = gas.object_get * count.max(1) + gas.touch * searches;
+        assert_eq!(gas_of(&executed, listed), expected, "a page of {cap}");
+    }
+}
+
+#[test]
 fn r54_the_bytes_of_an_old_value_are_paid_for_by_whoever_touches_it_first() {
     // The script makes two objects for bob, then works on the one that bob has owned longest and deletes it: in the first
     // transaction a new one, in the second one of the first, whose field has not been touched yet.
