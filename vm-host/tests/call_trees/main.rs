@@ -128,7 +128,11 @@ impl Stage {
         assert_eq!(host, priced, "table, entries, bytes: {}", told());
         assert_eq!(resources.setup_fuel, model.setup * 8, "{}", told());
         let burned = receipt.gas_used + receipt.gas_refunded;
-        assert_eq!(resources.billed_fuel().div_ceil(8), burned, "{}", told());
+        let host: u64 = host.iter().sum();
+        assert_eq!(resources.host.total(), host, "{}", told());
+        let rest = [resources.setup_fuel, resources.intrinsic_fuel, resources.forfeited_fuel];
+        let parts = resources.fuel + host + rest.iter().sum::<u64>();
+        assert_eq!((resources.billed_fuel(), parts.div_ceil(8)), (parts, burned), "{}", told());
         assert_eq!(resources.intrinsic_fuel / 8 + root.gas_used, burned, "{}", told());
         assert!(halted || resources.forfeited_fuel == 0, "{}", told());
         let refund = if receipt.status.is_success() { model.state.refund } else { 0 };
