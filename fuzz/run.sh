@@ -1,15 +1,19 @@
 #!/usr/bin/env bash
-# Runs one fuzz target for a time, or all of them, on nightly.
+# Runs one fuzz target for a time, or all of them, by cargo-fuzz.
 #
 #   run.sh TARGET SECONDS     e.g. run.sh host_boundary 900
-#   run.sh all SECONDS        each target for so long, one after another
+#   run.sh all SECONDS        each target for so long, one after another; 1 if one has a finding
+#
+# Without a sanitizer stable will do: TOOLCHAIN= SANITIZER=none.
 #
 # New inputs go to fuzz/target/corpus/TARGET, which git ignores, and are kept for the next run; fuzz/corpus/TARGET is
 # read, never written. A finding is written to fuzz/artifacts/TARGET: make it a named test (README.md).
 #
 # Installs cargo-fuzz from crates.io where it is missing.
-# Settings: CARGO_TARGET_DIR as for cargo (fuzz/target), SANITIZER (address), JOBS (1 process), TOOLCHAIN (nightly),
-# SEED (one of the system's, printed), FIGURES (a file that gets the figures of each run, a line of name=value words).
+# Settings: CARGO_TARGET_DIR as for cargo (fuzz/target), SANITIZER (address), JOBS (1 process), TOOLCHAIN (nightly; empty
+# for cargo's own), SEED (one of the system's, printed), FIGURES (a file that gets the figures of each run, a line of
+# name=value words), PROFILE (release; dev is built in a fraction of the time and runs slower: for CI, which asks whether
+# targets work).
 set -euo pipefail
 
 fuzz=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -28,6 +32,16 @@ if ! cargo fuzz --version >/dev/null 2>&1; then
 fi
 build=${CARGO_TARGET_DIR:-$fuzz/target}
 unset CARGO_TARGET_DIR
+toolchain=${TOOLCHAIN-nightly}
+# Neither of cargo-fuzz's flags gives a release build with debug assertions.
+case ${PROFILE:-release} in
+release) optimised=() ;;
+dev) optimised=(--dev) ;;
+*)
+    printf 'PROFILE is release or dev, not %s\n' "$PROFILE" >&2
+    exit 2
+    ;;
+esac
 
 run() {
     local name=$1 found="$fuzz/target/corpus/$1" artifacts="$fuzz/artifacts/$1" log status=0
@@ -41,8 +55,8 @@ run() {
         dictionary=("-dict=$fuzz/dictionaries/$name.dict")
     fi
     # A minute for one input and 2 GiB: what is slower or larger is a finding.
-    cargo "+${TOOLCHAIN:-nightly}" fuzz run --fuzz-dir "$fuzz" --target-dir "$build" --features libfuzzer \
-        --sanitizer "${SANITIZER:-address}" --jobs "${JOBS:-1}" "$name" "$found" "$fuzz/corpus/$name" -- \
+    cargo ${toolchain:+"+$toolchain"} fuzz run --fuzz-dir "$fuzz" --target-dir "$build" --features libfuzzer \
+        "${optimised[@]}" --sanitizer "${SANITIZER:-address}" --jobs "${JOBS:-1}" "$name" "$found" "$fuzz/corpus/$name" -- \
         "-seed=$seed" "-max_total_time=$seconds" -timeout=60 -rss_limit_mb=2048 -max_len=4096 -print_final_stats=1 \
         "${dictionary[@]}" 2>&1 | tee "$log" || status=$?
     local stat coverage
@@ -58,6 +72,7 @@ run() {
         printf '%s\n' "$figures" >>"$FIGURES"
     fi
     rm -f "$log"
+    [ "$findings" = 0 ] || return 1
     return "$status"
 }
 

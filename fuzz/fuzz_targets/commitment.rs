@@ -1,4 +1,4 @@
 //! libFuzzer's side of `vm_fuzz::commitment`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| vm_fuzz::commitment(data));
+libfuzzer_sys::fuzz_target!(init: vm_fuzz::prepare(vm_fuzz::commitment), |data: &[u8]| vm_fuzz::commitment(data));

@@ -66,6 +66,12 @@ pub fn corpus(target: &Target) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target.name)
 }
 
+/// Has `body` make what its first input makes (worlds, blocks, translated modules), before libFuzzer looks at the clock:
+/// an input that takes long is a finding.
+pub fn prepare(body: fn(&[u8])) {
+    body(&[0; 64]);
+}
+
 /// Runs `target` over its corpus in the order of the file names; returns the inputs.
 ///
 /// # Panics

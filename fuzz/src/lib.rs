@@ -37,7 +37,7 @@ mod vectors;
 mod witness_decoder;
 mod world;
 
-pub use campaign::{Inputs, corpus, run_corpus};
+pub use campaign::{Inputs, corpus, prepare, run_corpus};
 pub use chain::{Chain, Run, alice, bob};
 pub use commitment::commitment;
 pub use engine_differential::engine_differential;
