@@ -151,33 +151,41 @@ impl Chain {
     }
 
     fn check(&self) {
-        let view = self.store.view().unwrap();
-        let view = &*view;
-        let mut balances = 0u128;
-        for (_, value) in entries(view, KeySpace::Account) {
-            let account = Account::from_entry(&value).unwrap();
-            assert_ne!(account, Account::default(), "an empty account has no entry");
-            balances += u128::from(account.balance);
-        }
-        assert_eq!(balances, u128::from(self.supply), "value is neither made nor lost");
-        let metas: BTreeMap<Key, _> = entries(view, KeySpace::Object)
-            .into_iter()
-            .map(|(key, value)| {
-                let meta = ObjectMeta::from_entry(&value).unwrap();
-                (Key::owned(&meta.contract, &meta.owner, meta.stamp), (key, meta.policy))
-            })
-            .collect();
-        let owned: BTreeMap<Key, _> = entries(view, KeySpace::Owned)
-            .into_iter()
-            .map(|(key, value)| {
-                let owned = OwnedObject::from_entry(&value).unwrap();
-                (key, (Key::object(&owned.object), owned.policy))
-            })
-            .collect();
-        assert_eq!(owned, metas, "the owner index is the metadata");
-        let system = StateReader::new(view).system().unwrap();
-        assert_eq!((system.supply, system.height), (self.supply, view.header().height));
+        check_state(&*self.view(), self.supply);
     }
+}
+
+/// Checks what every state must be: balances sum up to `supply`, the owner index is the metadata, the system entry says
+/// so.
+///
+/// # Panics
+///
+/// If it is not.
+pub(crate) fn check_state(view: &dyn View, supply: u64) {
+    let mut balances = 0u128;
+    for (_, value) in entries(view, KeySpace::Account) {
+        let account = Account::from_entry(&value).unwrap();
+        assert_ne!(account, Account::default(), "an empty account has no entry");
+        balances += u128::from(account.balance);
+    }
+    assert_eq!(balances, u128::from(supply), "value is neither made nor lost");
+    let metas: BTreeMap<Key, _> = entries(view, KeySpace::Object)
+        .into_iter()
+        .map(|(key, value)| {
+            let meta = ObjectMeta::from_entry(&value).unwrap();
+            (Key::owned(&meta.contract, &meta.owner, meta.stamp), (key, meta.policy))
+        })
+        .collect();
+    let owned: BTreeMap<Key, _> = entries(view, KeySpace::Owned)
+        .into_iter()
+        .map(|(key, value)| {
+            let owned = OwnedObject::from_entry(&value).unwrap();
+            (key, (Key::object(&owned.object), owned.policy))
+        })
+        .collect();
+    assert_eq!(owned, metas, "the owner index is the metadata");
+    let system = StateReader::new(view).system().unwrap();
+    assert_eq!((system.supply, system.height), (supply, view.header().height));
 }
 
 fn agree(watched: &BlockOutcome, quiet: &BlockOutcome) {

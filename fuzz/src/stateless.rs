@@ -70,7 +70,7 @@ pub(crate) fn seeds() -> Vec<(String, Vec<u8>)> {
     let (world, mut inputs) = (World::new(), Inputs::new(16));
     let uploads = |bytes: &[u8]| {
         let runs = world.block(&mut Unstructured::new(bytes)).unwrap_or_default();
-        matches!(&runs[..], [run] if world.is_upload_of_stored_code(run))
+        matches!(&runs[..], [run] if world.generator.is_upload_of_stored_code(run))
     };
     let found = (0..20_000).map(|_| inputs.bytes(60)).find(|bytes| uploads(bytes));
     seeds.extend(found.map(|bytes| ("finding-upload-of-stored-code".into(), bytes)));
