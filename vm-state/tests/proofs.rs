@@ -740,6 +740,20 @@ fn r91_lengths_of_values_have_one_form_and_no_memory_before_the_bytes() {
 }
 
 #[test]
+fn r81_a_forks_distance_has_the_long_form_from_251_on() {
+    for (at, tag) in [(249, &[253][..]), (250, &[254]), (251, &[255, 0, 251]), (252, &[255, 0, 252])] {
+        let mut right = [b'w'; 81];
+        right[at / 8] ^= 0x80 >> (at % 8);
+        let entries: Entries = [of([b'w'; 81]), of(right)].map(|key| (key, val([1]))).into();
+        let query = Query { keys: entries.keys().copied().collect(), searches: vec![] };
+        let proof = prove(&whole_view(&entries), &query.request()).unwrap();
+        assert_eq!(proof, query.proof(&entries));
+        assert!(proof.starts_with(tag), "{at}: {proof:02x?}");
+        assert_eq!(verify(&root(&entries), &query.request(), &proof), Ok(whole(&entries)));
+    }
+}
+
+#[test]
 fn r122_the_deepest_path_is_proven() {
     // Keys of 81 bytes with one bit set each: 640 forks below one another.
     let comb = |bit: usize| {

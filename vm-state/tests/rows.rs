@@ -21,7 +21,9 @@ use naive::{
 };
 use proptest::prelude::*;
 use vm_core::Key;
-use vm_state::{Bucket, BucketsError, ChangeSet, Region, Trie, View, next_trie};
+use vm_state::{
+    Bucket, BucketsError, ChangeSet, LeafRow, NodeFailure, ReadError, Region, Trie, View, next_trie,
+};
 
 /// Everything that can be asked of `view` is as `entries` have it, near `keys` as well.
 fn answers_as(view: &dyn View, entries: &Entries, keys: &[Key]) {
@@ -261,6 +263,58 @@ fn deleting_what_is_absent_leaves_rows_as_they_are() {
         let absent: ChangeSet =
             [of("o"), prefix, of([b'o'; 33]), of([b'z'; 33])].map(|key| (key, None)).into();
         assert_eq!(next_trie(&rows, &absent).unwrap().buckets(), rows.trie().buckets());
+    }
+}
+
+/// A state whose buckets are read with a mistake.
+#[derive(Debug)]
+struct Damaged(Rows, fn(&mut Vec<LeafRow>));
+
+impl View for Damaged {
+    fn header(&self) -> &vm_core::Header {
+        self.0.header()
+    }
+    fn get(&self, key: &Key) -> Result<Option<vm_state::Value>, ReadError> {
+        self.0.get(key)
+    }
+    fn next(&self, prefix: &Key, from: &Key) -> Result<Option<(Key, vm_state::Value)>, ReadError> {
+        self.0.next(prefix, from)
+    }
+    fn trie(&self) -> &Trie {
+        self.0.trie()
+    }
+    fn leaves(&self, region: &Region) -> Result<Vec<LeafRow>, ReadError> {
+        let mut rows = self.0.leaves(region)?;
+        self.1(&mut rows);
+        Ok(rows)
+    }
+    fn before(&self, key: &Key) -> Result<Option<Key>, ReadError> {
+        self.0.before(key)
+    }
+}
+
+#[test]
+fn rows_that_are_not_those_of_their_bucket_make_no_root() {
+    let entries = many(9);
+    let mistakes: [fn(&mut Vec<LeafRow>); 4] = [
+        |rows| rows[0].leaf.0[31] ^= 1,
+        |rows| rows.truncate(1),
+        |rows| rows.swap(0, 1),
+        |rows| {
+            rows.insert(0, rows[0]);
+        },
+    ];
+    let keys: Vec<Key> = entries.keys().copied().collect();
+    let changes = [(keys[0], Some(val("new"))), (keys[0], None), (keys[1], None)];
+    for bucket in [2, 3, 4, 32] {
+        for mistake in mistakes {
+            let view = Damaged(Rows::strict(bucket, &entries), mistake);
+            for change in &changes {
+                let made = next_trie(&view, &vec![change.clone()]);
+                let Err(ReadError::Failure(NodeFailure::Invariant(text))) = made else { panic!("{made:?}") };
+                assert!(text.contains("is the store damaged?"), "{text}");
+            }
+        }
     }
 }
 

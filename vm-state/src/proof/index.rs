@@ -148,7 +148,6 @@ fn check(root: &Hash, shape: KeyShape, key: &Key, hash: &Hash, path: &[u8]) -> R
     let trie = decode_proof(root, shape, path)?;
     match trie.shown().as_slice() {
         [(shown, false)] if shown == key => {}
-        [] => return Err(ProofError::Incomplete),
         shown if shown.iter().any(|(shown, _)| shown == key) => return Err(ProofError::Superfluous),
         _ => return Err(ProofError::Incomplete),
     }

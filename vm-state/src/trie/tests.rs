@@ -591,4 +591,16 @@ fn r103_transactions_root_tells_mints_from_transactions() {
 fn a_trie_prints_its_root_only() {
     let _: Box<dyn Send> = Box::new(Trie::default());
     assert_eq!(alloc::format!("{:?}", Trie::default()), alloc::format!("Trie({:?})", Hash::ZERO));
+    assert_eq!(alloc::format!("{:?}", TrieBuilder::over_rows(7)), "TrieBuilder { bucket: 7, .. }");
+}
+
+#[test]
+fn a_part_of_a_trie_stays_one_whatever_becomes_of_it() {
+    let trie = of_keys(&[b"a", b"b"]);
+    assert!(!trie.is_partial() && !trie.update(None, &[put(b"c", "v")]).unwrap().is_partial());
+    let part = restrict(&trie, None, &[(of("a"), true), (of("b"), true)]).unwrap();
+    let decoded = decode(&encode(&part).unwrap(), KeyShape::Bytes(1)).unwrap();
+    for part in [part, decoded] {
+        assert!(part.is_partial() && part.update(None, &[delete(b"a")]).unwrap().is_partial());
+    }
 }
