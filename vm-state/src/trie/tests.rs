@@ -213,14 +213,19 @@ proptest! {
     fn r80_a_walk_is_the_models(
         entries in entries(0..30),
         (prefix, cut) in (key(), 0..81usize),
-        from in key(),
+        absent in vec_of(key(), 0..6),
     ) {
         let trie = built(&entries);
-        let prefix = of(&prefix.as_bytes()[..cut.min(prefix.as_bytes().len())]);
-        for from in [from, Key::EMPTY, prefix].iter().chain(entries.keys()) {
-            let expected = entries.range(*from..);
-            let mut expected = expected.filter(|(key, _)| key.as_bytes().starts_with(prefix.as_bytes()));
-            prop_assert_eq!(trie.next(&prefix, from), Ok(expected.next()));
+        // From present keys, from absent ones, and as a walk goes on.
+        let mut starts: Vec<Key> = entries.keys().copied().chain(absent).chain([Key::EMPTY, prefix]).collect();
+        starts.extend(entries.keys().filter_map(Key::successor));
+        for cut in [0, 1, cut.min(prefix.as_bytes().len())] {
+            let prefix = of(&prefix.as_bytes()[..cut]);
+            for from in starts.iter().chain([&prefix]) {
+                let expected = entries.range(*from..);
+                let mut expected = expected.filter(|(key, _)| key.as_bytes().starts_with(prefix.as_bytes()));
+                prop_assert_eq!(trie.next(&prefix, from), Ok(expected.next()));
+            }
         }
     }
 
@@ -585,6 +590,15 @@ fn r103_transactions_root_tells_mints_from_transactions() {
     assert_eq!(transactions_root(&block, &[]), Hash::ZERO);
     let mismatch = std::panic::catch_unwind(|| transactions_root(&block, &hashes));
     assert!(mismatch.is_err());
+}
+
+#[test]
+fn tries_of_other_entries_are_not_equal() {
+    let trie = of_keys(&[b"a", b"b"]);
+    assert_eq!(trie, of_keys(&[b"a", b"b"]));
+    assert_ne!(trie, of_keys(&[b"a"]));
+    assert_ne!(trie, trie.update(None, &[put(b"a", "w")]).unwrap());
+    assert_ne!(trie, Trie::default());
 }
 
 #[test]
