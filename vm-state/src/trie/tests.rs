@@ -593,6 +593,16 @@ fn r103_transactions_root_tells_mints_from_transactions() {
 }
 
 #[test]
+fn r80_a_search_finds_what_differs_from_its_start_right_after_the_prefix() {
+    let (prefix, from, found) = (of([0x80]), of([0x80, 0x01]), of([0x80, 0x80]));
+    for keys in [&[&[0x80, 0x80][..]][..], &[&[0x00], &[0x80, 0x80], &[0x80, 0xff]]] {
+        assert_eq!(of_keys(keys).next(&prefix, &from), Ok(Some((&found, &val("v")))));
+    }
+    // One bit earlier, it is under another prefix.
+    assert_eq!(of_keys(&[&[0x81, 0x80]]).next(&prefix, &from), Ok(None));
+}
+
+#[test]
 fn tries_of_other_entries_are_not_equal() {
     let trie = of_keys(&[b"a", b"b"]);
     assert_eq!(trie, of_keys(&[b"a", b"b"]));
