@@ -6,6 +6,7 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::{Arc, RwLock};
 
 use jsonrpsee_core::client::{ClientT as _, Subscription, SubscriptionClientT as _};
 use jsonrpsee_core::params::ObjectParams;
@@ -14,10 +15,13 @@ use parity_scale_codec::Encode as _;
 use serde_json::{Value, json};
 use support::node::{Running, options, start};
 use support::{deploy_token, pay, spec, token_transfer};
+use vm_chain::api::Local;
 use vm_chain::api::trace::StepInfo;
 use vm_chain::api::types::{At, Level};
+use vm_chain::node::{Metrics, Producer};
+use vm_chain::rpc::server::{Embedded, Relay, Served, ServerOptions};
 use vm_chain::rpc::{self, methods, openrpc, subscriptions};
-use vm_chain::{Api as _, ApiError, SecretKey};
+use vm_chain::{Api as _, ApiError, Chain, Ed25519, Place, SecretKey};
 use vm_core::{Address, Hash, Params, Payload, Transaction};
 use vm_host::InvalidTransaction;
 
@@ -305,6 +309,71 @@ fn a_batch_is_answered_whole() {
     let answers: Value = serde_json::from_str(&answer).unwrap();
     assert_eq!(answers[0]["result"]["chain"], "local");
     assert_eq!(answers[1]["error"]["code"], -32_601);
+}
+
+#[test]
+fn a_subscription_over_http_is_told_what_it_needs() {
+    let running = start(options());
+    let names = subscriptions::SUBSCRIPTIONS.iter().flat_map(|it| [it.name, it.unsubscribe]);
+    for name in names.clone() {
+        let error = running.call(name, &json!({}))["error"].clone();
+        assert_eq!(
+            (error["code"].as_i64(), error["data"]["kind"].as_str()),
+            (Some(-32_041), Some("unsupported"))
+        );
+        assert!(error["message"].as_str().unwrap().contains("is for a WebSocket"), "{error}");
+    }
+    let batch: Vec<Value> =
+        names.map(|name| json!({ "jsonrpc": "2.0", "id": name, "method": name, "params": [] })).collect();
+    let (_, answer) = running.post(&json!(batch).to_string());
+    let answers: Value = serde_json::from_str(&answer).unwrap();
+    for (answer, asked) in answers.as_array().unwrap().iter().zip(&batch) {
+        assert_eq!(
+            (&answer["id"], answer["error"]["code"].as_i64()),
+            (&asked["id"], Some(-32_041)),
+            "{answer}"
+        );
+    }
+    assert_eq!(answers.as_array().unwrap().len(), batch.len());
+}
+
+#[test]
+fn a_notification_is_answered_by_nothing() {
+    let running = start(options());
+    let told = json!({ "jsonrpc": "2.0", "method": "vm_status" });
+    for body in [told.clone(), json!([told, told])] {
+        assert_eq!(running.post(&body.to_string()), (204, String::new()));
+    }
+    let asked = json!({ "jsonrpc": "2.0", "id": 1, "method": "dev_mine", "params": { "count": 1 } });
+    let (status, answer) = running.post(&json!([told, asked]).to_string());
+    let answers: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!((status, answers.as_array().unwrap().len(), &answers[0]["id"]), (200, 1, &json!(1)));
+}
+
+#[test]
+fn a_server_without_a_socket_has_the_same_checks_and_limits() {
+    let options = options();
+    let chain = Chain::create(&Place::Memory, spec(), Default::default()).unwrap();
+    let chain = Arc::new(RwLock::new(chain));
+    let authority = Arc::new(Ed25519::with_dev_accounts());
+    let producer = Producer::start(chain.clone(), authority, options.producer, Vec::new()).unwrap();
+    let metrics = Arc::new(Metrics::default());
+    let relay = Arc::new(Relay::new(metrics.clone()));
+    let api = Local::new(chain, producer.clone());
+    let limits = ServerOptions { request_bytes: 1_000, ..options.server };
+    let server = Embedded::start(Served { api, producer, metrics, relay }, limits).unwrap();
+    let post = |host: &str, body: String| {
+        let request =
+            http::Request::post("/").header("host", host).header("content-type", "application/json");
+        let answer = server.answer(request.body(body.into_bytes()).unwrap());
+        (answer.status().as_u16(), String::from_utf8(answer.into_body()).unwrap())
+    };
+    let asked = json!({ "jsonrpc": "2.0", "id": 1, "method": "dev_mine", "params": { "count": 2 } });
+    let (status, answer) = post("localhost", asked.to_string());
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!((status, &answer["result"]["height"]), (200, &json!(2)));
+    assert_eq!(post("evil.example", asked.to_string()).0, 403);
+    assert_eq!(post("localhost", " ".repeat(1_001)).0, 413);
 }
 
 async fn next(subscription: &mut Subscription<Value>) -> Value {

@@ -12,10 +12,12 @@
 //! Deliberately not here: TLS, accounts, rates per client. A node that faces the world stands behind a proxy.
 
 mod dispatch;
+mod embedded;
 mod feed;
 mod guarded;
 mod http;
 mod load;
+mod pushes;
 
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
@@ -41,6 +43,7 @@ use guarded::Guarded;
 use http::Site;
 use load::{Budget, Load};
 
+pub use embedded::Embedded;
 pub use feed::Relay;
 
 /// A file of the page at `/`.
@@ -177,9 +180,7 @@ impl Server {
             tokio::net::TcpListener::from_std(listener).map_err(failed)?
         };
         let (stop, handle) = stop_channel();
-        let (methods, context) = dispatch::methods(served, &options)?;
-        runtime.spawn(feed::publish(context.clone()));
-        let site = Arc::new(Site::new(context, methods, config(&options), stop.clone(), address, options));
+        let site = site(&runtime, served, address, options, &stop)?;
         runtime.spawn(accept(listener, site, stop));
         Ok(Self { address, runtime: Some(runtime), handle })
     }
@@ -217,6 +218,24 @@ impl Drop for Server {
     }
 }
 
+/// What answers requests to `address`, with the news on their way.
+fn site(
+    runtime: &Runtime,
+    served: Served,
+    address: SocketAddr,
+    options: ServerOptions,
+    stop: &StopHandle,
+) -> Result<Arc<Site>, ServerError> {
+    let (methods, context) = dispatch::methods(served, &options)?;
+    runtime.spawn(feed::publish(context.clone()));
+    Ok(Arc::new(Site::new(context, methods, config(&options), stop.clone(), address, options)))
+}
+
+/// What the calls of all connections may weigh together.
+fn budget(options: &ServerOptions) -> Arc<Budget> {
+    Arc::new(Budget::new(options.waiting_bytes, options.calls.max(1)))
+}
+
 fn config(options: &ServerOptions) -> ServerConfig {
     ServerConfig::builder()
         .max_request_body_size(options.request_bytes)
@@ -236,7 +255,7 @@ fn config(options: &ServerOptions) -> ServerConfig {
 async fn accept(listener: tokio::net::TcpListener, site: Arc<Site>, stop: StopHandle) {
     let places = Arc::new(Semaphore::new(site.options().connections));
     let refusals = Arc::new(Semaphore::new(REFUSALS));
-    let budget = Arc::new(Budget::new(site.options().waiting_bytes, site.options().calls.max(1)));
+    let budget = budget(site.options());
     let stopped = stop.clone().shutdown();
     tokio::pin!(stopped);
     loop {

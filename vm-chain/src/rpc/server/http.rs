@@ -6,8 +6,10 @@ use std::sync::Arc;
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, ORIGIN, X_CONTENT_TYPE_OPTIONS};
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http_body::Body;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::Bytes;
+use jsonrpsee_core::BoxError;
 use jsonrpsee_core::server::Methods;
 use jsonrpsee_server::middleware::rpc::RpcServiceBuilder;
 use jsonrpsee_server::{HttpBody, ServerConfig, StopHandle, TowerServiceBuilder, ws};
@@ -17,12 +19,13 @@ use tower::layer::util::Identity;
 
 use super::dispatch::Context;
 use super::load::{Load, Weighed};
+use super::pushes::{Answers, Pushes};
 use super::{PageFile, ServerOptions};
 use crate::api::{Api as _, ApiError};
 use crate::node::Metrics;
 use crate::sequencer::{Sequencer as _, now};
 
-type Answer = Response<HttpBody>;
+pub(super) type Answer = Response<HttpBody>;
 
 #[derive(Debug)]
 pub(super) struct Site {
@@ -46,8 +49,20 @@ fn respond(status: StatusCode, media_type: &'static str, body: impl Into<HttpBod
     response
 }
 
-fn refuse(status: StatusCode, why: &str) -> Answer {
+pub(super) fn refuse(status: StatusCode, why: &str) -> Answer {
     respond(status, TEXT, format!("{why}\n"))
+}
+
+/// What a notification is answered by: JSON-RPC has no answer to one.
+fn nothing() -> Answer {
+    let mut response = Response::new(HttpBody::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+/// Whether `answer` is what jsonrpsee says to a notification: the word `null`. Nothing else of JSON-RPC is so short.
+fn is_null(answer: &Answer) -> bool {
+    answer.status() == StatusCode::OK && answer.body().size_hint().exact() == Some(4)
 }
 
 /// Whether a `Host` or the rest of an `Origin` names this machine.
@@ -121,14 +136,17 @@ impl Site {
         &self.context.served.metrics
     }
 
-    pub(super) async fn answer(&self, request: Request<Incoming>, load: Arc<Load>) -> Answer {
+    pub(super) async fn answer<B>(&self, request: Request<B>, load: Arc<Load>) -> Answer
+    where
+        B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
         let on_loopback = self.address.ip().is_loopback();
         if let Some(why) = refusal(request.uri(), request.headers(), on_loopback) {
             self.metrics().refused("host");
             return refuse(StatusCode::FORBIDDEN, why);
         }
         if ws::is_upgrade_request(&request) {
-            return self.rpc(request.map(HttpBody::new), load).await;
+            return self.rpc(request.map(HttpBody::new), load, Pushes::Possible).await;
         }
         match (request.method(), request.uri().path()) {
             (&Method::POST, "/") => self.call(request, load).await,
@@ -145,7 +163,10 @@ impl Site {
     }
 
     /// JSON-RPC in a body that is read here, so that it has a limit of time as well as of bytes.
-    async fn call(&self, request: Request<Incoming>, load: Arc<Load>) -> Answer {
+    async fn call<B>(&self, request: Request<B>, load: Arc<Load>) -> Answer
+    where
+        B: Body<Data = Bytes, Error: Into<BoxError>>,
+    {
         let limit = usize::try_from(self.options.request_bytes).unwrap_or(usize::MAX);
         let (parts, body) = request.into_parts();
         let collected = Limited::new(body, limit).collect();
@@ -170,12 +191,16 @@ impl Site {
                 );
             }
         };
-        self.rpc(Request::from_parts(parts, HttpBody::new(Full::new(body))), load).await
+        let request = Request::from_parts(parts, HttpBody::new(Full::new(body)));
+        let answer = self.rpc(request, load, Pushes::Impossible).await;
+        if is_null(&answer) { nothing() } else { answer }
     }
 
-    async fn rpc(&self, request: Request<HttpBody>, load: Arc<Load>) -> Answer {
-        let weighed = RpcServiceBuilder::new().layer_fn(move |service| Weighed::new(service, load.clone()));
-        let rpc = self.rpc.clone().set_rpc_middleware(weighed);
+    async fn rpc(&self, request: Request<HttpBody>, load: Arc<Load>, pushes: Pushes) -> Answer {
+        let layers = RpcServiceBuilder::new()
+            .layer_fn(move |service| Weighed::new(service, load.clone()))
+            .layer_fn(move |service| Answers::new(service, pushes));
+        let rpc = self.rpc.clone().set_rpc_middleware(layers);
         let mut service = rpc.build(self.methods.clone(), self.stop.clone());
         let answered = service.call(request).await;
         answered.unwrap_or_else(|error| refuse(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()))
