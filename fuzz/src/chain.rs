@@ -11,7 +11,8 @@ use vm_core::{
 use vm_host::{BlockError, BlockOutcome, Executed, Invalid, Options, TraceLevel, Vm};
 use vm_state::{Genesis, MemoryStore, StateReader, Store, Value, View};
 
-const START: u64 = 1 << 60;
+/// What alice and bob begin with.
+pub(crate) const START: u64 = 1 << 60;
 
 /// An account with money.
 #[must_use]

@@ -17,10 +17,10 @@ use crate::typed::{self, Pool};
 
 /// A fixture contract that alice has deployed.
 #[derive(Clone, Debug)]
-struct Deployed {
+pub(crate) struct Deployed {
     name: String,
-    address: Address,
-    interface: Interface,
+    pub(crate) address: Address,
+    pub(crate) interface: Interface,
 }
 
 /// The contracts that are called, and what arguments are chosen from.
@@ -77,6 +77,11 @@ impl Generator {
     /// The address of the fixture contract `name`.
     pub(crate) fn address(&self, name: &str) -> Option<Address> {
         self.contracts.iter().find(|contract| contract.name == name).map(|contract| contract.address)
+    }
+
+    /// The contracts.
+    pub(crate) fn contracts(&self) -> &[Deployed] {
+        &self.contracts
     }
 
     /// What arguments are chosen from.

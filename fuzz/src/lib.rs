@@ -28,6 +28,7 @@ mod module_validation;
 mod naive;
 mod plan;
 mod proof_decoder;
+mod rpc_request;
 mod scale_types;
 mod scenario_parser;
 mod soak;
@@ -49,6 +50,7 @@ pub use module::{Wasm, with_interface};
 pub use module_validation::{module_validation, widest};
 pub use plan::{Argument, Call, ContractPlan, FunctionPlan, Plan, Sender, TransactionPlan};
 pub use proof_decoder::proof_decoder;
+pub use rpc_request::rpc_request;
 pub use scale_types::scale_types;
 pub use scenario_parser::scenario_parser;
 pub use soak::{Figures, Orders, Sample, SoakPlan, Stop, supervise, work};
@@ -151,6 +153,13 @@ pub const TARGETS: &[Target] = &[
         seeds: engine_differential::seeds,
         iterations: 600,
         input_bytes: 2_048,
+    },
+    Target {
+        name: "rpc_request",
+        body: rpc_request,
+        seeds: rpc_request::seeds,
+        iterations: 300,
+        input_bytes: 1_024,
     },
 ];
 

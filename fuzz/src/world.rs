@@ -1,9 +1,9 @@
 //! The fixture contracts on one chain that checks itself, and arbitrary blocks on them.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use arbitrary::{Result, Unstructured};
-use vm_core::{Params, Status};
+use vm_core::{Block, Params, Status};
 use vm_host::validate_module;
 
 use crate::campaign::Inputs;
@@ -16,6 +16,8 @@ use crate::typed;
 pub(crate) struct World {
     pub(crate) chain: Chain,
     pub(crate) generator: Generator,
+    /// The blocks that every world begins with.
+    pub(crate) blocks: Arc<Vec<Block>>,
 }
 
 impl World {
@@ -23,12 +25,15 @@ impl World {
     pub(crate) fn new() -> Self {
         static FIRST: OnceLock<World> = OnceLock::new();
         let first = FIRST.get_or_init(Self::deploy);
-        Self { chain: first.chain.fork(), generator: first.generator.clone() }
+        let (chain, generator) = (first.chain.fork(), first.generator.clone());
+        Self { chain, generator, blocks: Arc::clone(&first.blocks) }
     }
 
     fn deploy() -> Self {
         let params = Params::default();
-        let mut world = Self { chain: Chain::new(&params), generator: Generator::new() };
+        let (chain, generator) = (Chain::new(&params), Generator::new());
+        let mut world = Self { chain, generator, blocks: Arc::default() };
+        let mut blocks = vec![];
         let mut inputs = Inputs::new(10);
         for (name, code) in in_order() {
             let interface = validate_module(&code, &params).unwrap().interface;
@@ -38,8 +43,10 @@ impl World {
                 let bytes = inputs.bytes(400);
                 let pool = world.generator.pool();
                 let args = typed::arguments(&mut Unstructured::new(&bytes), init, pool).unwrap();
-                let executed = world.chain.block(&[Chain::deployment(code.clone(), 0, args)]);
-                executed[0].receipt.status == Status::Success
+                let deployment = Chain::deployment(code.clone(), 0, args);
+                let (block, outcome) = world.chain.try_block(&[deployment]).unwrap();
+                blocks.push(block);
+                outcome.transactions[0].receipt.status == Status::Success
             });
             assert!(deployed, "{name} refuses all arguments");
             world.generator.add(name, code, interface);
@@ -49,10 +56,12 @@ impl World {
         for _ in 0..160 {
             let bytes = inputs.bytes(300);
             let runs = world.block(&mut Unstructured::new(&bytes)).unwrap();
-            if world.chain.try_block(&runs).is_ok() {
+            if let Ok((block, _)) = world.chain.try_block(&runs) {
+                blocks.push(block);
                 world.look();
             }
         }
+        world.blocks = Arc::new(blocks);
         world
     }
 

@@ -1,0 +1,4 @@
+//! libFuzzer's side of `vm_fuzz::rpc_request`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| vm_fuzz::rpc_request(data));
