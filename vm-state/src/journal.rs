@@ -16,7 +16,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use vm_core::Key;
 
-use self::search::SearchIndex;
+use self::search::{SearchIndex, is_searched};
 use crate::{ChangeSet, NodeFailure, ProofRequest, ReadError, Value, View};
 
 /// An entry that the block has read or written.
@@ -183,13 +183,16 @@ impl Journal {
 
     /// The first entry not below `from` under `prefix`, as it stands now.
     ///
-    /// `prefix` begins keys of fields or of the owner index: the spaces that execution searches. Under any other, or an
-    /// empty one, what the journal has written is not found.
+    /// `prefix` begins keys of fields or of the owner index: the spaces that execution searches. Under any other what the
+    /// journal itself has written would not be found.
     ///
     /// # Errors
     ///
-    /// [`ReadError`] from the view.
+    /// [`ReadError`] from the view; [`NodeFailure::Invariant`] for a prefix of another space, or an empty one.
     pub fn next(&mut self, prefix: &Key, from: &Key) -> Result<Option<(Key, Value)>, ReadError> {
+        if !is_searched(prefix) {
+            return Err(NodeFailure::Invariant("execution searches fields and the owner index alone").into());
+        }
         let found = self.search(prefix, from)?;
         self.searched.insert(*prefix);
         self.footprint.ranges.insert(RangeRead { prefix: *prefix, from: *from, found });

@@ -18,10 +18,15 @@ pub(super) struct SearchIndex {
     dead: DeadRanges,
 }
 
+/// Whether keys that begin as `key` does are kept, and so can be searched.
+pub(super) fn is_searched(key: &Key) -> bool {
+    matches!(key.space(), Some(KeySpace::Field | KeySpace::Owned))
+}
+
 impl SearchIndex {
     /// An entry that the journal holds, or begins to hold, is alive now, or is not.
     pub(super) fn set(&mut self, key: &Key, alive: bool) {
-        if !matches!(key.space(), Some(KeySpace::Field | KeySpace::Owned)) {
+        if !is_searched(key) {
             return;
         }
         if !alive {

@@ -3,7 +3,7 @@ use crate::{LeafRow, MemoryStore, NodeFailure, Region, Store};
 use alloc::vec;
 use parity_scale_codec::Encode;
 use proptest::prelude::*;
-use vm_core::{Address, Header, ObjectId, Params, Stamp};
+use vm_core::{Address, Header, KeySpace, ObjectId, Params, Stamp};
 
 /// A view over a map, so that the parent's entries can be chosen freely.
 #[derive(Debug)]
@@ -265,4 +265,24 @@ fn what_a_search_of_the_view_brings_is_told_though_another_entry_wins() {
     assert_eq!(journal.next(&prefix(), &prefix()).unwrap().map(|(key, _)| key), Some(owned(2)));
     assert_eq!(journal.take_passed_over(), 40);
     assert_eq!(journal.take_passed_over(), 0);
+}
+
+/// Elsewhere the journal's own writes would be missed: nobody gets half an answer.
+#[test]
+fn only_spaces_that_are_kept_for_it_can_be_searched() {
+    let mut journal = over(BTreeMap::new());
+    let object = vm_core::ObjectId([7; 32]);
+    journal.set(&Key::field(&object, b"name"), Some(value(1))).unwrap();
+    let fields = Key::fields_prefix(&object);
+    assert!(journal.next(&fields, &fields).unwrap().is_some());
+    journal.set(&Key::object(&object), Some(value(1))).unwrap();
+    let searched = |space| [KeySpace::Field, KeySpace::Owned].contains(&space);
+    for space in KeySpace::ALL.into_iter().filter(|space| !searched(*space)) {
+        let prefix = Key::space_prefix(space);
+        let refused = journal.next(&prefix, &prefix).unwrap_err();
+        assert!(matches!(refused, ReadError::Failure(NodeFailure::Invariant(_))), "{space:?}: {refused}");
+    }
+    assert!(journal.next(&Key::EMPTY, &fields).is_err());
+    let footprint = journal.end_transaction();
+    assert_eq!(footprint.ranges.len(), 1, "a search that is refused leaves no trace");
 }
