@@ -13,7 +13,7 @@ use vm_state::{
 use crate::error::{BlockError, Invalid};
 use crate::module::ModuleCache;
 use crate::resources::Resources;
-use crate::session::{Running, Session};
+use crate::session::{Deadline, Running, Session};
 use crate::trace::{Trace, TraceLevel};
 use crate::transaction::execute_transaction;
 
@@ -101,7 +101,7 @@ fn mint(block: &Block, journal: &mut Journal, mut supply: u64) -> Result<u64, Bl
     Ok(supply)
 }
 
-/// Executes `block` on its parent's state.
+/// Executes `block` on its parent's state; nothing comes of it only if `deadline` passes first.
 pub(crate) fn execute_block(
     params: &Arc<Params>,
     params_hash: Hash,
@@ -109,7 +109,8 @@ pub(crate) fn execute_block(
     view: &Arc<dyn View>,
     block: &Block,
     trace: TraceLevel,
-) -> Result<BlockOutcome, BlockError> {
+    deadline: Option<Deadline>,
+) -> Result<Option<BlockOutcome>, BlockError> {
     let mut journal = Journal::new(view.clone());
     let system = journal.get(&Key::system())?.cloned();
     let system = system.ok_or(NodeFailure::Invariant("every state has a system entry"))?;
@@ -125,7 +126,7 @@ pub(crate) fn execute_block(
         running: Running::new(block.context.proposer, Hash::ZERO, 0),
         observer: None,
         observes_all: false,
-        deadline: None,
+        deadline,
         interrupted: false,
     });
     let mut transactions = Vec::with_capacity(block.transactions.len());
@@ -134,6 +135,9 @@ pub(crate) fn execute_block(
     for (tx, index) in block.transactions.iter().zip(0u32..) {
         let settled = execute_transaction(cache, session, tx, index, &params_hash, trace)?;
         session = settled.session;
+        if session.is_interrupted() {
+            return Ok(None);
+        }
         fees = fees.checked_add(settled.fee).ok_or(NodeFailure::Invariant("fees come from balances"))?;
         gas_used = gas_used.saturating_add(settled.executed.receipt.gas_used);
         witness_bytes = witness_bytes.saturating_add(settled.executed.resources.witness_bytes);
@@ -178,5 +182,6 @@ pub(crate) fn execute_block(
         gas_used,
     };
     let touched = journal.request();
-    Ok(BlockOutcome { commit: BlockCommit { header, changes, trie, receipts }, transactions, touched })
+    let commit = BlockCommit { header, changes, trie, receipts };
+    Ok(Some(BlockOutcome { commit, transactions, touched }))
 }

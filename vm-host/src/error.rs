@@ -147,6 +147,17 @@ impl From<ReadError> for BlockError {
     }
 }
 
+/// Why [`Vm::rehearse_block`](crate::Vm::rehearse_block) gave no outcome.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RehearsalError {
+    /// The block itself has none.
+    #[error(transparent)]
+    Block(#[from] BlockError),
+    /// The embedder's deadline passed first.
+    #[error("the rehearsal's deadline has passed")]
+    DeadlinePassed,
+}
+
 /// Why [`Vm::query`](crate::Vm::query) gave no answer. A failed call is an answer: see its receipt.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QueryError {

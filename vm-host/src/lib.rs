@@ -36,7 +36,7 @@ mod transaction;
 mod vm;
 
 pub use block::{BlockOutcome, Executed};
-pub use error::{BlockError, Invalid, InvalidTransaction, QueryError};
+pub use error::{BlockError, Invalid, InvalidTransaction, QueryError, RehearsalError};
 pub use module::{ModuleError, ModuleInfo, validate_module};
 #[cfg(feature = "testing")]
 pub use native::{NATIVE_MEMORY_BYTES, NativeContract, NativeFrame, NativeStep};

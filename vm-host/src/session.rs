@@ -70,7 +70,7 @@ pub(crate) struct FrameCheckpoint {
     refund: u64,
 }
 
-/// Whether a local query should stop now; the embedder knows, since nothing here has a clock (R46).
+/// Whether a local query or rehearsal should stop now; the embedder knows, since nothing here has a clock (R46).
 #[derive(Clone)]
 pub(crate) struct Deadline(pub(crate) Arc<dyn Fn() -> bool + Send + Sync>);
 
@@ -83,9 +83,9 @@ pub(crate) struct Session {
     pub(crate) observer: Option<Box<dyn Observer>>,
     /// Whether the observer is told of operations that change nothing.
     pub(crate) observes_all: bool,
-    /// Of a local query; blocks never have one.
+    /// Of a local query or rehearsal; blocks that are executed never have one.
     pub(crate) deadline: Option<Deadline>,
-    /// The deadline has passed, and the query's answer is worth nothing.
+    /// The deadline has passed, and what comes of the run is worth nothing.
     pub(crate) interrupted: bool,
 }
 
@@ -104,7 +104,7 @@ impl Session {
         self.observer = observer;
     }
 
-    /// Whether the query's deadline has passed; once it has, it stays so.
+    /// Whether the deadline has passed; once it has, it stays so.
     pub(crate) fn is_interrupted(&mut self) -> bool {
         if let Some(Deadline(passed)) = &self.deadline {
             self.interrupted |= passed();

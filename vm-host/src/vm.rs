@@ -5,10 +5,10 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use vm_core::{Address, Block, BlockContext, Hash, Params, Transaction};
-use vm_state::{Journal, View};
+use vm_state::{Journal, NodeFailure, View};
 
 use crate::block::{BlockOutcome, Executed, execute_block};
-use crate::error::{BlockError, InvalidTransaction, QueryError};
+use crate::error::{BlockError, InvalidTransaction, QueryError, RehearsalError};
 use crate::module::ModuleCache;
 use crate::session::{Deadline, Running, Session};
 use crate::trace::TraceLevel;
@@ -103,7 +103,38 @@ impl Vm {
         block: &Block,
         options: Options,
     ) -> Result<BlockOutcome, BlockError> {
-        execute_block(&self.params, self.params_hash, &self.cache, view, block, options.trace)
+        let outcome = self.run_block(view, block, options, None)?;
+        Ok(outcome.ok_or(NodeFailure::Invariant("a block that is executed knows no deadline"))?)
+    }
+
+    /// As [`Self::execute_block`], for whoever wants to see what a block does and commits nothing, until `passed` says that
+    /// the caller's deadline has passed (R46).
+    ///
+    /// It is asked at every host call and after every transaction; what code burns between two host calls is bounded by the
+    /// transaction's gas limit alone. A deadline decides whether there is an outcome, never which.
+    ///
+    /// # Errors
+    ///
+    /// [`RehearsalError::Block`] as [`Self::execute_block`], [`RehearsalError::DeadlinePassed`] if `passed` said so.
+    pub fn rehearse_block(
+        &self,
+        view: &Arc<dyn View>,
+        block: &Block,
+        options: Options,
+        passed: Arc<dyn Fn() -> bool + Send + Sync>,
+    ) -> Result<BlockOutcome, RehearsalError> {
+        let outcome = self.run_block(view, block, options, Some(Deadline(passed)))?;
+        outcome.ok_or(RehearsalError::DeadlinePassed)
+    }
+
+    fn run_block(
+        &self,
+        view: &Arc<dyn View>,
+        block: &Block,
+        options: Options,
+        deadline: Option<Deadline>,
+    ) -> Result<Option<BlockOutcome>, BlockError> {
+        execute_block(&self.params, self.params_hash, &self.cache, view, block, options.trace, deadline)
     }
 
     /// Calls a function on the state of a block for its answer, as if from within a view: nothing can be written, and
@@ -124,7 +155,7 @@ impl Vm {
     /// As [`Self::query`], until `passed` says that the caller's deadline has passed (R46).
     ///
     /// It is asked at every host call; what code burns between two of them is bounded by the query's gas limit alone.
-    /// Blocks know no deadline: none can reach a consensus result.
+    /// Blocks that are executed know no deadline: none can reach a consensus result.
     ///
     /// # Errors
     ///

@@ -431,6 +431,45 @@ fn r46_a_deadline_stops_a_query_and_blocks_know_none() {
 }
 
 #[test]
+fn r46_a_deadline_stops_a_rehearsal_and_changes_no_outcome() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use vm_host::{Options, RehearsalError};
+    let mut chain = Chain::new();
+    let body = r#"(module (import "vm" "block_height" (func $height (result i64)))
+        (memory (export "memory") 1 1)
+        (func (export "run") (loop $l (drop (call $height)) (br $l))))"#;
+    let contract = chain.deploy(&plain_module(body, &["run"]));
+    let forever = chain.tx(alice(), 10_000_000, run_payload(contract, vec![]));
+    let paid: Vec<Transaction> = (0..5).map(|_| chain.tx(bob(), 50_000, transfer(alice(), 1))).collect();
+    let (calling, paying) = (chain.block(vec![forever]), chain.block(paid));
+    let after = |allowed: u32| {
+        let asked = Arc::new(AtomicU32::new(0));
+        let count = asked.clone();
+        (asked, Arc::new(move || count.fetch_add(1, Ordering::Relaxed) >= allowed))
+    };
+    // In the middle of a transaction, and between those that ask the host for nothing.
+    for (block, allowed) in [(&calling, 1_000), (&paying, 3)] {
+        let (asked, passed) = after(allowed);
+        let stopped = chain.vm.rehearse_block(&chain.view(), block, Options::default(), passed);
+        assert_eq!(stopped.unwrap_err(), RehearsalError::DeadlinePassed);
+        // Once more after the transaction that was stopped.
+        assert!((allowed + 1..=allowed + 2).contains(&asked.load(Ordering::Relaxed)));
+    }
+    for block in [&calling, &paying] {
+        let (_, passed) = after(u32::MAX);
+        let seen = chain.vm.rehearse_block(&chain.view(), block, Options::default(), passed).unwrap();
+        let executed = chain.vm.execute_block(&chain.view(), block, Options::default()).unwrap();
+        assert_eq!(seen.commit.header, executed.commit.header);
+        assert_eq!(seen.transactions, executed.transactions);
+    }
+    let gap = chain.tx(bob(), 50_000, transfer(alice(), 1));
+    let refused = chain.block(vec![gap]);
+    let refused = chain.vm.rehearse_block(&chain.view(), &refused, Options::default(), Arc::new(|| false));
+    assert!(matches!(refused, Err(RehearsalError::Block(vm_host::BlockError::Invalid(_)))), "{refused:?}");
+}
+
+#[test]
 fn r54_deployment_and_loading_are_charged_by_size_cold_or_warm() {
     // Two modules that differ in a custom section alone: what it costs to carry bytes.
     let bare = Script::new().build();
