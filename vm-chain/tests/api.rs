@@ -160,6 +160,36 @@ fn r46_queries_and_simulations_change_nothing() {
 }
 
 #[test]
+fn r46_what_runs_longer_than_a_query_may_is_refused_and_blocks_are_made() {
+    let api = in_memory().with_query_time_max(std::time::Duration::ZERO);
+    let token = send(&api, "alice", deploy_token()).outcome.deployed.unwrap().0;
+    let sent = send(&api, "alice", token_transfer(token, "bob", 5));
+    let request = QueryRequest {
+        contract: token.into(),
+        function: "balance_of".to_owned(),
+        args: Address::named("bob").0.to_vec().into(),
+        caller: None,
+        gas_limit: None,
+        at: At::Head,
+        trace: Level::Off,
+    };
+    let tried = json!({ "from": "bob", "contract": token.to_string(), "function": "transfer", "args": { "to": "@carol", "amount": 1 } });
+    for refused in [
+        api.query(request).unwrap_err(),
+        api.simulate(transaction(&api, "bob", token_transfer(token, "carol", 1)), Level::Off).unwrap_err(),
+        api.simulate(transaction(&api, "bob", pay("carol", 1)), Level::Off).unwrap_err(),
+        api.trace(sent.transaction.0, Level::Calls).unwrap_err(),
+        api.witness(sent.height).unwrap_err(),
+        api.call_named(serde_json::from_value(tried).unwrap()).unwrap_err(),
+    ] {
+        assert!(matches!(refused, ApiError::Busy(_)), "{refused}");
+        assert!(refused.to_string().contains("longer than 0ns"), "{refused}");
+    }
+    let proof = api.prove(Claim::Account { address: Address::named("bob").into() }, At::Head).unwrap();
+    vm_chain::proof::verify(&proof, &proof.header.hash.0).unwrap();
+}
+
+#[test]
 fn r102_what_its_sender_did_not_sign_enters_no_block() {
     let api = in_memory();
     let mut forged = signed(&api, "alice", pay("bob", 1));

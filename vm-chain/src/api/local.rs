@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use parity_scale_codec::Encode as _;
 use vm_core::{Address, Block, Hash, Key, ObjectId, Transaction};
-use vm_host::{Options, Query, TraceLevel};
+use vm_host::{BlockOutcome, Options, Query, QueryError, RehearsalError, TraceLevel, Vm};
 use vm_state::{EventProof, ProofRequest, ReceiptProof, StateReader, View, chunk, prove, verify_chunk};
 
 use self::find::{
@@ -61,7 +61,8 @@ impl Local {
         Self { chain, sequencer, query_time_max: None, fields_max: FIELDS_MAX }
     }
 
-    /// As it is, with queries that take longer refused (R46).
+    /// As it is, with what executes for an answer only (queries, simulations, traces, witnesses) refused where it takes
+    /// longer (R46).
     #[must_use]
     pub fn with_query_time_max(self, time: Duration) -> Self {
         Self { query_time_max: Some(time), ..self }
@@ -105,9 +106,34 @@ impl Local {
         Ok(found)
     }
 
+    /// Executes `block` for what it shows, within the time that a query may take.
+    fn rehearse(
+        &self,
+        vm: &Vm,
+        view: &Arc<dyn View>,
+        block: &Block,
+        options: Options,
+    ) -> Result<BlockOutcome, ApiError> {
+        let Some(time) = self.query_time_max else { return Ok(vm.execute_block(view, block, options)?) };
+        vm.rehearse_block(view, block, options, deadline(time)).map_err(|error| match error {
+            RehearsalError::Block(error) => error.into(),
+            RehearsalError::DeadlinePassed => too_long(time),
+        })
+    }
+
     fn limit(limit: Option<u32>) -> usize {
         usize::try_from(limit.unwrap_or(ITEMS_MAX).min(ITEMS_MAX)).unwrap_or(usize::MAX)
     }
+}
+
+/// Whether `time` has gone by since now.
+fn deadline(time: Duration) -> Arc<dyn Fn() -> bool + Send + Sync> {
+    let started = Instant::now();
+    Arc::new(move || started.elapsed() > time)
+}
+
+fn too_long(time: Duration) -> ApiError {
+    ApiError::Busy(format!("the run took longer than {time:?}, the most that it allows for an answer"))
 }
 
 impl Api for Local {
@@ -331,8 +357,10 @@ impl Api for Local {
         let options = Options { trace: request.trace.into() };
         let executed = match self.query_time_max {
             Some(time) => {
-                let started = Instant::now();
-                vm.query_until(&view, &query, options, Arc::new(move || started.elapsed() > time))?
+                vm.query_until(&view, &query, options, deadline(time)).map_err(|error| match error {
+                    QueryError::DeadlinePassed => too_long(time),
+                    error => error.into(),
+                })?
             }
             None => vm.query(&view, &query, options)?,
         };
@@ -356,7 +384,7 @@ impl Api for Local {
         drop(chain);
         let (sender, payload) = (transaction.sender, transaction.payload.clone());
         let block = Block { context, mints: Vec::new(), transactions: vec![transaction] };
-        let outcome = vm.execute_block(&view, &block, Options { trace: trace.into() })?;
+        let outcome = self.rehearse(&vm, &view, &block, Options { trace: trace.into() })?;
         // What it would leave behind says what its events and errors mean.
         let after: Arc<dyn View> = match vm_state::Overlay::new(view.clone(), &outcome.commit) {
             Some(overlay) => Arc::new(overlay),
@@ -394,7 +422,7 @@ impl Api for Local {
         let index = usize::try_from(index).unwrap_or(usize::MAX);
         let mut block = body.block();
         block.transactions.truncate(index.saturating_add(1));
-        let outcome = vm.execute_block(&parent, &block, Options { trace: level.into() })?;
+        let outcome = self.rehearse(&vm, &parent, &block, Options { trace: level.into() })?;
         let executed = outcome.transactions.get(index);
         let traced = executed.and_then(|executed| Some((executed, executed.trace.as_ref()?)));
         let (executed, trace) =
@@ -419,7 +447,7 @@ impl Api for Local {
         let vm = chain.vm().clone();
         drop(chain);
         let block = body.block();
-        let outcome = vm.execute_block(&parent, &block, Options::default())?;
+        let outcome = self.rehearse(&vm, &parent, &block, Options::default())?;
         Ok(WitnessInfo {
             parent: parent.header().into(),
             header: (&header).into(),

@@ -19,7 +19,7 @@ pub struct NodeOptions {
     pub producer: ProducerOptions,
     /// What the server allows.
     pub server: ServerOptions,
-    /// How long a query may take.
+    /// How long a run may take that is for its answer only: a query, a simulation, a trace, a witness.
     pub query_time: Duration,
 }
 

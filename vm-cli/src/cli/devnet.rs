@@ -41,6 +41,9 @@ pub(super) struct DevnetArgs {
     /// Make a block at this distance, also when nothing waits: 500ms, 1s, 1m.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     block_time: Option<Duration>,
+    /// How long a query may run, and a simulation, a trace or a witness: 500ms, 5s, 1m.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5s")]
+    query_time: Duration,
     /// Where to listen; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS:PORT", default_value_t = SocketAddr::from(([127, 0, 0, 1], DEFAULT_PORT)))]
     listen: SocketAddr,
@@ -319,7 +322,7 @@ impl DevnetArgs {
                 page: self.explorer.then_some(explorer::FILES),
                 ..ServerOptions::default()
             },
-            query_time: Duration::from_secs(5),
+            query_time: self.query_time,
         }
     }
 
