@@ -35,7 +35,7 @@ pub const BLOCKS_FILE: &str = "blocks.redb";
 /// The name that the log has until it is whole.
 const UNFINISHED_FILE: &str = "blocks.redb.part";
 /// The longest spec that is read.
-const SPEC_BYTES_MAX: usize = 16 << 20;
+pub(crate) const SPEC_BYTES_MAX: usize = 16 << 20;
 /// How many contracts' interfaces are remembered.
 const INTERFACES_MAX: usize = 1_024;
 

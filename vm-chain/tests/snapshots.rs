@@ -67,6 +67,15 @@ fn r85_snapshots_that_do_not_fit_are_refused_by_name() {
     assert!(matches!(load(None), SnapshotFault::OtherRules { .. }));
     fs::remove_file(&spec).unwrap();
     assert!(matches!(load(None), SnapshotFault::File { action: "read", .. }));
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("/dev/zero", &spec).unwrap();
+        assert!(
+            matches!(load(None), SnapshotFault::Spec { .. }),
+            "a file without end is longer than any spec"
+        );
+        fs::remove_file(&spec).unwrap();
+    }
     fs::write(&spec, &good).unwrap();
     fs::create_dir(&store).unwrap();
     fs::write(store.join("mine"), "").unwrap();

@@ -15,6 +15,8 @@ use miette::Diagnostic;
 use toml_edit::{DocumentMut, Item, Table, value};
 use vm_core::{Address, Hash};
 
+use crate::files;
+
 /// Why names can't be read or kept.
 #[derive(Debug, Diagnostic, thiserror::Error)]
 pub enum AliasError {
@@ -58,7 +60,7 @@ impl Aliases {
     }
 
     fn read(&self) -> Result<DocumentMut, AliasError> {
-        let text = match fs::read_to_string(&self.path) {
+        let text = match files::read_text(&self.path, files::TEXT_BYTES_MAX) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
             Err(cause) => return Err(AliasError::File { action: "read", path: self.path.clone(), cause }),

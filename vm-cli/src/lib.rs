@@ -23,6 +23,7 @@ pub mod build;
 pub mod cli;
 pub mod colours;
 pub mod expect;
+mod files;
 pub mod inspect;
 pub mod interface;
 pub mod keys;

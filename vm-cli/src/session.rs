@@ -17,6 +17,7 @@ use vm_core::{Address, Hash};
 
 use crate::aliases::{AliasError, Aliases};
 use crate::cli::Exit;
+use crate::files;
 use crate::keys::{KeyError, Keys, home};
 use crate::show::plain;
 use crate::target::{Target, TargetError};
@@ -412,7 +413,7 @@ fn interface_of(info: &ContractInfo) -> Result<Interface, SessionError> {
 /// [`SessionError::Interface`].
 pub fn read_interface(path: &Path) -> Result<Interface, SessionError> {
     let failed = |cause: String| SessionError::Interface { path: path.to_owned(), cause };
-    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    let text = files::read_text(path, files::TEXT_BYTES_MAX).map_err(|error| failed(error.to_string()))?;
     let interface = crate::interface::parse(&text).map_err(|error| failed(error.to_string()))?;
     Ok(Interface::from(&interface))
 }

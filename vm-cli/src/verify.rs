@@ -15,6 +15,7 @@ use vm_state::{OpenError, ReadError, RedbStore, StateReader, Store as _};
 use crate::build::sizes::section_ranges;
 use crate::build::{BuildError, Made};
 use crate::cli::Exit;
+use crate::files;
 
 /// What a build is compared with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,8 +95,8 @@ impl Expected {
     ///
     /// [`ExpectedError::File`].
     pub fn file(path: &Path) -> Result<Self, ExpectedError> {
-        let code =
-            std::fs::read(path).map_err(|cause| ExpectedError::File { path: path.to_owned(), cause })?;
+        let code = files::read(path, files::MODULE_BYTES_MAX)
+            .map_err(|cause| ExpectedError::File { path: path.to_owned(), cause })?;
         Ok(Self { code_hash: Hash::of_code(&code), code: Some(code), found: path.display().to_string() })
     }
 

@@ -165,6 +165,31 @@ fn an_empty_module_and_one_that_is_not_there() {
     refused_in(&folder, &["bad.toml:8: ", "cannot read cell.wasm"]);
 }
 
+#[cfg(unix)]
+#[test]
+fn r113_files_without_an_end_are_refused() {
+    refused(
+        "\"cell.wasm\"",
+        "\"/dev/zero\"",
+        &["bad.toml:8: ", "cannot read /dev/zero: it is no regular file"],
+    );
+    let folder = folder();
+    let pipe = folder.path().join("pipe.wasm");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    write(folder.path(), "bad.toml", GOOD.replacen("cell.wasm", "pipe.wasm", 1));
+    refused_in(&folder, &["bad.toml:8: ", "pipe.wasm: it is no regular file"]);
+
+    let command = |args: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_vm")).args(args).output().unwrap();
+        (output.status.code(), text(&output.stderr))
+    };
+    for args in [&["inspect", "/dev/zero"][..], &["bindgen", "/dev/zero", "--lang", "typescript"]] {
+        let (code, message) = command(args);
+        assert_eq!(code, Some(2), "{message}");
+        assert!(message.contains("cannot read /dev/zero: it has more than"), "{message}");
+    }
+}
+
 #[test]
 fn a_store_path_that_is_another_file_is_left_as_it_is() {
     let folder = folder();

@@ -25,6 +25,7 @@ pub use outline::{FunctionOutline, Outline};
 
 use super::finding::{Finding, SourceFile};
 use super::package::Package;
+use crate::files;
 use holdings::Holdings;
 use rules::Rule;
 
@@ -78,7 +79,7 @@ fn check_here(package: &Package) -> std::io::Result<Checked> {
         let manifest = Arc::new(SourceFile {
             shown: package.shown(&krate.manifest),
             path: krate.manifest.clone(),
-            text: std::fs::read_to_string(&krate.manifest)?,
+            text: files::read_regular_text(&krate.manifest, files::TEXT_BYTES_MAX)?,
         });
         dependencies::check(krate, &manifest, &package.settings.allow_dependencies, &mut checked.findings);
         if krate.is_contract {

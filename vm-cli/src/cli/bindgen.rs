@@ -11,6 +11,7 @@ use super::build::json_text;
 use super::{Exit, fail};
 use crate::bindgen::{BindgenError, rust, typescript};
 use crate::build::artefact::write;
+use crate::files;
 use crate::interface::parse;
 use crate::new::sdk;
 
@@ -64,7 +65,7 @@ impl BindgenArgs {
     fn files(&self) -> Result<Vec<(String, String)>, (Exit, Report)> {
         let path = self.interface.display();
         let bad = |report: Report| (Exit::BadInput, report);
-        let text = std::fs::read_to_string(&self.interface).map_err(|error| {
+        let text = files::read_text(&self.interface, files::TEXT_BYTES_MAX).map_err(|error| {
             bad(miette::miette!(
                 help = "give the NAME.json that `vm build` wrote",
                 "cannot read {path}: {error}"

@@ -18,6 +18,7 @@ use super::outcome::{ChainArgs, Done, Failed, Output, finish};
 use super::terms::TermArgs;
 use crate::aliases::{AliasError, Aliases};
 use crate::arguments::{RAW_ARGS, with_parameters};
+use crate::files;
 use crate::send::Sent;
 use crate::session::{Session, SessionError};
 
@@ -116,7 +117,7 @@ fn nothing() -> Function {
 
 /// The module in the file, and its interface, by a chain's rules.
 fn module(params: &Params, path: &Path) -> Result<(Vec<u8>, Interface), Failed> {
-    let code = std::fs::read(path).map_err(|error| {
+    let code = files::read(path, files::MODULE_BYTES_MAX).map_err(|error| {
         let help = "give the module that `vm build` made: target/vm/NAME.wasm";
         Failed::input(miette::miette!(help = help, "cannot read {}: {error}", path.display()))
     })?;

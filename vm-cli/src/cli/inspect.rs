@@ -1,7 +1,6 @@
 //! `vm inspect` on the command line.
 
-use std::fs::File;
-use std::io::{Read as _, Write};
+use std::io::Write;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 
 use clap::Args;
@@ -12,6 +11,7 @@ use vm_core::Params;
 use super::Exit;
 use super::outcome::{ChainArgs, Done, Failed, Output, finish};
 use crate::colours::Colours;
+use crate::files::{self, MODULE_BYTES_MAX};
 use crate::inspect::{InspectError, Report, inspect, text};
 
 pub(super) const EXIT_CODES: &str = "Exit codes:
@@ -19,9 +19,6 @@ pub(super) const EXIT_CODES: &str = "Exit codes:
   1  it is not valid: nodes refuse the module; says why and what to do
   2  the command line is wrong, or the file cannot be read or is neither a module nor an interface
   3  the chain or this machine failed";
-
-/// The longest file that is read: many times what a chain can be told to take.
-const FILE_BYTES_MAX: u64 = 64 << 20;
 
 #[derive(Debug, Args)]
 pub(super) struct InspectArgs {
@@ -37,9 +34,6 @@ enum FileError {
     #[error("cannot read {}: {cause}", path.display())]
     #[diagnostic(help("give NAME.wasm or NAME.json, as `vm build` writes them"))]
     Unreadable { path: PathBuf, cause: std::io::Error },
-    #[error("{} is longer than {} MiB", .0.display(), FILE_BYTES_MAX >> 20)]
-    #[diagnostic(help("no chain takes a module of such a length"))]
-    TooLong(PathBuf),
     #[error(transparent)]
     #[diagnostic(transparent)]
     Inspect(#[from] InspectError),
@@ -85,14 +79,8 @@ impl InspectArgs {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, FileError> {
-    let failed = |cause| FileError::Unreadable { path: path.to_owned(), cause };
-    let mut bytes = Vec::new();
-    let most = FILE_BYTES_MAX.saturating_add(1);
-    File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes)).map_err(failed)?;
-    if u64::try_from(bytes.len()).is_ok_and(|length| length > FILE_BYTES_MAX) {
-        return Err(FileError::TooLong(path.to_owned()));
-    }
-    Ok(bytes)
+    files::read(path, MODULE_BYTES_MAX)
+        .map_err(|cause| FileError::Unreadable { path: path.to_owned(), cause })
 }
 
 #[cfg(test)]
@@ -102,10 +90,10 @@ mod tests {
     #[test]
     fn a_file_longer_than_any_module_is_refused_and_not_kept() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        file.as_file().set_len(FILE_BYTES_MAX + 1).unwrap();
+        file.as_file().set_len(MODULE_BYTES_MAX + 1).unwrap();
         let error = read(file.path()).unwrap_err();
-        assert!(error.to_string().ends_with("is longer than 64 MiB"), "{error}");
-        file.as_file().set_len(FILE_BYTES_MAX).unwrap();
+        assert!(error.to_string().ends_with("it has more than 67108864 bytes"), "{error}");
+        file.as_file().set_len(MODULE_BYTES_MAX).unwrap();
         assert!(read(file.path()).is_ok());
     }
 }

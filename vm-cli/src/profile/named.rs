@@ -12,6 +12,7 @@ use wasmparser::{Parser, Payload};
 use crate::build::BuildError;
 use crate::build::{module, sizes};
 use crate::cli::Exit;
+use crate::files;
 
 /// A module with names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +87,7 @@ impl NamedModule {
     /// [`NamedError`].
     pub fn read(path: &Path) -> Result<Self, NamedError> {
         let shown = path.display().to_string();
-        match std::fs::read(path) {
+        match files::read(path, files::MODULE_BYTES_MAX) {
             Ok(bytes) => Self::new(&shown, &bytes),
             Err(cause) => Err(NamedError::File { shown, cause }),
         }

@@ -18,6 +18,7 @@ use super::{
     GAS_PRICE_DEFAULT, Instance, Module, ObjectExpect, ObjectRef, Scenario, ScenarioError, StateExpect,
     StateFact, StatusExpect, TransactionPlan,
 };
+use crate::files;
 use crate::names::{Names, list};
 use crate::value::{Human, Located, Number, ValueError, encode, encode_field, type_name};
 
@@ -75,12 +76,8 @@ impl Scenario {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let say = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
-    let length = std::fs::metadata(path).map_err(say)?.len();
-    if length > FILE_BYTES_MAX {
-        return Err(format!("{} has {length} bytes, more than {FILE_BYTES_MAX}", path.display()));
-    }
-    std::fs::read(path).map_err(say)
+    files::read_regular(path, FILE_BYTES_MAX)
+        .map_err(|error| format!("cannot read {}: {error}", path.display()))
 }
 
 struct Loader<'a> {

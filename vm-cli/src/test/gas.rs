@@ -11,6 +11,7 @@ use miette::Diagnostic;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::Exit;
+use crate::files;
 use crate::value::grouped_count;
 
 /// The file of a crate that `--gas-snapshot` writes and `--check` compares with.
@@ -145,7 +146,7 @@ pub fn write_snapshot(folder: &Path, costs: &Costs) -> Result<PathBuf, GasError>
 /// [`GasError`].
 pub fn compare(folder: &Path, costs: &Costs) -> Result<Vec<String>, GasError> {
     let path = folder.join(SNAPSHOT);
-    let text = match std::fs::read_to_string(&path) {
+    let text = match files::read_text(&path, files::TEXT_BYTES_MAX) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(GasError::NoSnapshot(path)),
         Err(cause) => return Err(GasError::Io { path, cause }),

@@ -13,6 +13,7 @@ use super::visit::Rules;
 use super::{Checked, cfg, nesting};
 use crate::build::finding::{Finding, SourceFile};
 use crate::build::package::{Crate, Package};
+use crate::files;
 
 /// The largest file that is read at all; more than [`SOURCE_BYTES_MAX`](super::SOURCE_BYTES_MAX).
 const FILE_BYTES_MAX: u64 = 4 << 20;
@@ -136,11 +137,7 @@ fn read(
 
 /// The file's canonical path and text.
 fn load(path: &Path) -> std::io::Result<(PathBuf, String)> {
-    let length = std::fs::metadata(path)?.len();
-    if length > FILE_BYTES_MAX {
-        return Err(std::io::Error::other(format!("{length} bytes, more than {FILE_BYTES_MAX}")));
-    }
-    let text = std::fs::read_to_string(path)?;
+    let text = files::read_regular_text(path, FILE_BYTES_MAX)?;
     let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
     Ok((path.canonicalize()?, text))
 }
