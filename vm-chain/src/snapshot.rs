@@ -11,7 +11,7 @@
 //! Without a block's hash to compare with, a snapshot shows only that it is consistent: whose state it is, nobody said.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use vm_core::{Address, Hash, Header, Key};
@@ -156,7 +156,11 @@ pub fn load(
     let snapshot = Snapshot::open(directory, &block)?;
     let path = directory.join(SPEC_FILE);
     let failed = |cause| SnapshotFault::File { action: "read", at: path.clone(), cause };
-    // Whoever made the snapshot made this file too. One byte more than any spec has shows that it is none.
+    // Whoever made the snapshot made this file too: a pipe would be waited for, and one byte more than any spec has shows
+    // that it is none.
+    if !std::fs::metadata(&path).map_err(failed)?.is_file() {
+        return Err(failed(io::Error::new(io::ErrorKind::InvalidData, "it is no regular file")));
+    }
     let most = u64::try_from(SPEC_BYTES_MAX).unwrap_or(u64::MAX).saturating_add(1);
     let mut bytes = Vec::new();
     File::open(&path).and_then(|file| file.take(most).read_to_end(&mut bytes)).map_err(failed)?;

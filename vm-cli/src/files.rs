@@ -1,9 +1,10 @@
 //! Reading files that people and other files name.
 //!
 //! Invariants:
-//! - no more is read, and held, than the limit and a byte: what the system says of a file's length is not believed, since
-//!   devices and files that grow say too little;
-//! - a file that an input names, and not the user at the command line, is a regular one: a pipe would be waited for.
+//! - no more is read than the limit and a byte: what the system says of a file's length is not believed, since devices and
+//!   files that grow say too little;
+//! - a file that an input names, and not the user at the command line, is a regular one when it is asked: a pipe would be
+//!   waited for. Whoever can swap files in the user's folders between two calls is not kept out.
 
 use std::fs::File;
 use std::io::{self, Read as _};

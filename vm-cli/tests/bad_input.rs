@@ -190,6 +190,24 @@ fn r113_files_without_an_end_are_refused() {
     }
 }
 
+/// The rule is for files that an input names: the scenario itself is named by the user.
+#[cfg(unix)]
+#[test]
+fn a_scenario_may_come_through_a_pipe() {
+    use std::io::Write as _;
+    let folder = with_module(&cell());
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_vm"))
+        .args(["run", "--modules", ".", "/dev/stdin"])
+        .current_dir(folder.path())
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(GOOD.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+}
+
 #[test]
 fn a_store_path_that_is_another_file_is_left_as_it_is() {
     let folder = folder();

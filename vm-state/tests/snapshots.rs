@@ -479,6 +479,13 @@ fn r85_files_that_cannot_be_written_or_read_are_failures() {
     fs::create_dir(&manifest).unwrap();
     let refused = Snapshot::open(source.path("snapshot"), &source.block()).unwrap_err();
     assert!(matches!(refused, SnapshotError::Failure { .. }), "{refused}");
+    #[cfg(unix)]
+    {
+        fs::remove_dir(&manifest).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&manifest).status().unwrap().success());
+        let refused = Snapshot::open(source.path("snapshot"), &source.block()).unwrap_err();
+        assert!(refused.to_string().contains("it is no regular file"), "a pipe is not waited for: {refused}");
+    }
 }
 
 #[test]

@@ -133,7 +133,9 @@ fn deadline(time: Duration) -> Arc<dyn Fn() -> bool + Send + Sync> {
 }
 
 fn too_long(time: Duration) -> ApiError {
-    ApiError::Busy(format!("the run took longer than {time:?}, the most that it allows for an answer"))
+    ApiError::Busy(format!(
+        "the run took longer than {time:?}, the most that it allows for an answer (--query-time)"
+    ))
 }
 
 impl Api for Local {

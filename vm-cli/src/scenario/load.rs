@@ -42,7 +42,9 @@ impl Scenario {
     ///
     /// As [`Self::load`].
     pub fn load_with(path: &Path, modules: Option<&Path>) -> Result<Self, ScenarioError> {
-        let bytes = read(path).map_err(|reason| ScenarioError::new(path, "", None, reason))?;
+        // The user names it: a pipe will do.
+        let bytes = files::read(path, FILE_BYTES_MAX)
+            .map_err(|error| ScenarioError::new(path, "", None, cannot_read(path, &error)))?;
         let text = String::from_utf8(bytes).map_err(|_| {
             ScenarioError::new(path, "", None, "not a text file: a scenario is TOML in UTF-8")
         })?;
@@ -75,9 +77,8 @@ impl Scenario {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, String> {
-    files::read_regular(path, FILE_BYTES_MAX)
-        .map_err(|error| format!("cannot read {}: {error}", path.display()))
+fn cannot_read(path: &Path, error: &std::io::Error) -> String {
+    format!("cannot read {}: {error}", path.display())
 }
 
 struct Loader<'a> {
@@ -219,7 +220,8 @@ impl Loader<'_> {
                     (Some(folder), Some(file)) => folder.join(file),
                     _ => self.path.parent().unwrap_or(Path::new("")).join(path),
                 };
-                let code = read(&full).or_else(|reason| self.fail(at.clone(), reason))?;
+                let code = files::read_regular(&full, FILE_BYTES_MAX)
+                    .or_else(|error| self.fail(at.clone(), cannot_read(&full, &error)))?;
                 (code, full.display().to_string())
             }
             (None, Some(bytes)) => (bytes, format!("contracts.{name}.bytes")),

@@ -424,6 +424,10 @@ fn file_hash(bytes: &[u8]) -> Hash {
 
 /// The file's bytes; `None` if there are more than `limit`.
 fn read_file(path: &Path, limit: usize) -> io::Result<Option<Vec<u8>>> {
+    // Whoever made the snapshot may have put a pipe here, which would be waited for.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is no regular file"));
+    }
     let mut bytes = Vec::new();
     let more = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     File::open(path)?.take(more).read_to_end(&mut bytes)?;

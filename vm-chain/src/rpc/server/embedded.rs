@@ -3,9 +3,10 @@
 //! Invariants:
 //! - a request meets what one that came over a socket meets: the same checks of `Host` and `Origin`, the same limits, the same
 //!   threads and methods, the same errors;
-//! - requests are answered one after the other, in the caller's thread.
+//! - requests are answered in the caller's thread: whoever shares the server among threads has that many answered at once.
 //!
-//! Deliberately not here: WebSockets and subscriptions, which need a connection to push on.
+//! Deliberately not here: WebSockets and subscriptions, which need a connection to push on. An upgrade is taken (101) and
+//! comes to nothing.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -47,6 +48,10 @@ impl Embedded {
     }
 
     /// Answers `request`; what it says is what a client would read.
+    ///
+    /// # Panics
+    ///
+    /// Within another tokio runtime, which must not wait for this one.
     #[must_use]
     pub fn answer(&self, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
         let request = request.map(|body| Full::new(Bytes::from(body)));
