@@ -94,35 +94,37 @@ fn r42_r122_a_blocks_receipts_have_a_limit_together() {
 
 #[test]
 fn r42_r54_a_transaction_loads_no_more_code_than_its_limit_and_each_module_once() {
-    let mut chain = Chain::with_limits(|limits| limits.transaction_code_bytes = 262_144);
-    // Three callees of 100 kB each; the caller and two of them fit.
-    let callees: Vec<Address> = (1u8..=3)
-        .map(|index| {
-            let mut code = Script::new().build();
-            let room = 100_000u32;
-            code.extend([
-                0,
-                0x80 | (room & 0x7f) as u8,
-                0x80 | ((room >> 7) & 0x7f) as u8,
-                (room >> 14) as u8,
-                1,
-                b'x',
-            ]);
-            code.extend(vec![index; usize::try_from(room).unwrap() - 2]);
-            chain.deploy(&code)
-        })
-        .collect();
-    let mut script = Script::new();
-    let name = script.bytes(b"run");
-    let order = [0, 1, 0, 1, 2, 0];
-    for index in order {
-        let at = script.bytes(&callees[index].0);
-        script.call(F::call, &[at, name, 3, 0, 0, 0, 0]);
-    }
-    let contract = chain.deploy(&script.build());
-    let receipt = chain.call(contract, "run", ());
+    // Three callees of 140 kB each; to the byte, the caller and two of them fit.
+    let callee = |index: u8| {
+        let mut code = Script::new().build();
+        let room = 140_000u32;
+        let len = [0x80 | (room & 0x7f) as u8, 0x80 | ((room >> 7) & 0x7f) as u8, (room >> 14) as u8];
+        code.push(0);
+        code.extend(len);
+        code.extend([1, b'x']);
+        code.extend(vec![index; usize::try_from(room).unwrap() - 2]);
+        code
+    };
+    let caller = |callees: &[Address]| {
+        let mut script = Script::new();
+        let name = script.bytes(b"run");
+        for index in [0, 1, 0, 1, 2, 0] {
+            let at = script.bytes(&callees[index].0);
+            script.call(F::call, &[at, name, 3, 0, 0, 0, 0]);
+        }
+        script.build()
+    };
+    let fit = u32::try_from(caller(&[alice(); 3]).len() + 2 * callee(1).len()).unwrap();
     let refused = i64::from(ErrorCode::CodeLimit.to_guest());
-    assert_eq!(results(&receipt.output), [0, 0, 0, 0, refused, 0]);
+    for (limit, expected) in
+        [(fit, [0, 0, 0, 0, refused, 0]), (fit - 1, [0, refused, 0, refused, refused, 0])]
+    {
+        let mut chain = Chain::with_limits(|limits| limits.transaction_code_bytes = limit);
+        let callees: Vec<Address> = (1..=3).map(|index| chain.deploy(&callee(index))).collect();
+        let contract = chain.deploy(&caller(&callees));
+        let receipt = chain.call(contract, "run", ());
+        assert_eq!(results(&receipt.output), expected);
+    }
 }
 
 #[test]

@@ -17,7 +17,9 @@ use common::*;
 use parity_scale_codec::Encode;
 use vm_core::abi::HostFunction as F;
 use vm_core::interface::{Flags, Type};
-use vm_core::{Address, ErrorCode, GasSchedule, Hash, Mint, Params, Payload, Status, Transaction};
+use vm_core::{
+    Address, CodeSource, ErrorCode, GasSchedule, Hash, Mint, Params, Payload, Status, Transaction,
+};
 use vm_host::{BlockError, Invalid, InvalidTransaction, TraceLevel};
 use vm_state::StateReader;
 
@@ -128,6 +130,26 @@ fn r13_a_transfer_checks_balance_and_overflow_and_moves_nothing_when_it_fails() 
     assert_eq!(out[short], i64::from(ErrorCode::InsufficientBalance.to_guest()));
     assert_eq!((out[nothing], out[left], out[value]), (0, 30, 100));
     assert_eq!((chain.balance(&contract), chain.balance(&carol)), (70, 30));
+}
+
+#[test]
+fn a_contract_without_an_initialiser_takes_neither_arguments_nor_value() {
+    let mut chain = Chain::new();
+    let bytes = Script::new().build();
+    for (args, value, end) in [
+        (vec![], 0, None),
+        (vec![], 5, Some(ErrorCode::NotPayable)),
+        (vec![1], 0, Some(ErrorCode::BadArguments)),
+    ] {
+        let salt = Hash([u8::try_from(value).unwrap() + u8::try_from(args.len()).unwrap(); 32]);
+        let address = Address::of_contract(&alice(), &salt, &Hash::of_code(&bytes));
+        let payload = Payload::Deploy { code: CodeSource::Bytes(bytes.clone()), salt, args, value };
+        let receipt = chain.run(alice(), 500_000_000, payload).receipt;
+        assert_eq!(failed(&receipt), end);
+        assert_eq!(chain.balance(&address), 0);
+        let there = failed(&chain.call(address, "run", ())) != Some(ErrorCode::ContractNotFound);
+        assert_eq!(there, end.is_none());
+    }
 }
 
 #[test]
@@ -449,12 +471,12 @@ fn r46_a_deadline_stops_a_rehearsal_and_changes_no_outcome() {
         (asked, Arc::new(move || count.fetch_add(1, Ordering::Relaxed) >= allowed))
     };
     // In the middle of a transaction, and between those that ask the host for nothing.
-    for (block, allowed) in [(&calling, 1_000), (&paying, 3)] {
+    for (block, allowed, asks) in [(&calling, 1_000, 1_002), (&paying, 3, 4)] {
         let (asked, passed) = after(allowed);
         let stopped = chain.vm.rehearse_block(&chain.view(), block, Options::default(), passed);
         assert_eq!(stopped.unwrap_err(), RehearsalError::DeadlinePassed);
-        // Once more after the transaction that was stopped.
-        assert!((allowed + 1..=allowed + 2).contains(&asked.load(Ordering::Relaxed)));
+        // Where a call was stopped, once more after its transaction.
+        assert_eq!(asked.load(Ordering::Relaxed), asks);
     }
     for block in [&calling, &paying] {
         let (_, passed) = after(u32::MAX);
@@ -462,6 +484,7 @@ fn r46_a_deadline_stops_a_rehearsal_and_changes_no_outcome() {
         let executed = chain.vm.execute_block(&chain.view(), block, Options::default()).unwrap();
         assert_eq!(seen.commit.header, executed.commit.header);
         assert_eq!(seen.transactions, executed.transactions);
+        assert_eq!(seen.touched, executed.touched);
     }
     let gap = chain.tx(bob(), 50_000, transfer(alice(), 1));
     let refused = chain.block(vec![gap]);
