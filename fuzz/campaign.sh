@@ -45,17 +45,23 @@ one() {
         printf '%s: done already\n' "$name"
         return
     fi
+    local commit
+    commit=$(git -C "$fuzz" rev-parse --short HEAD)
+    # The tables are what campaigns and soaks write.
+    git -C "$fuzz" diff --quiet HEAD -- :/ ':(top,exclude)fuzz/CAMPAIGNS.md' ':(top,exclude)fuzz/README.md' ||
+        commit+=-dirty
     FIGURES="$figures/$name" "$fuzz/run.sh" "$name" "$seconds" || true
     field() { tr ' ' '\n' <"$figures/$name" 2>/dev/null | sed -n "s/^$1=//p" | tail -1; }
     findings=$(field findings)
-    if [ -z "$(field executions)" ] && [ "${findings:-0}" = 0 ]; then
-        printf '%s did not run: see above; started again, the campaign goes on here\n' "$name" >&2
+    # libFuzzer ends with 77 after a finding; what it was stopped by is none, and leaves the target to be run again.
+    if [ "${findings:-0}" = 0 ] && [ "$(field exit)" != 0 ]; then
+        printf '%s did not run to its end: see above; started again, the campaign goes on here\n' "$name" >&2
         return 255
     fi
     if [ "$findings" = 0 ]; then findings=none; fi
     # One write, so that rows of processes beside each other stay whole.
     printf '| %s | %s | `%s` | %s | %s | %s s | %s | %s | %s | %s | %s MiB | %s |\n' "$(date -u +%F)" \
-        "$(git -C "$fuzz" rev-parse --short HEAD)" "$name" "$(field sanitizer)" "$(field seed)" "$seconds" \
+        "$commit" "$name" "$(field sanitizer)" "$(field seed)" "$(field seconds)" \
         "$(field executions)" "$(field per_second)" "$(field coverage_before)" "$(field coverage_after)" \
         "$(field peak_mib)" "$findings" >>"$table"
     printf '%s %s\n' "$name" "$findings" >>"$progress"

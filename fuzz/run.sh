@@ -12,7 +12,7 @@
 # Installs cargo-fuzz from crates.io where it is missing.
 # Settings: CARGO_TARGET_DIR as for cargo (fuzz/target), SANITIZER (address), JOBS (1 process), TOOLCHAIN (nightly; empty
 # for cargo's own), SEED (one of the system's, printed), FIGURES (a file that gets the figures of each run, a line of
-# name=value words), PROFILE (release; dev is built in a fraction of the time and runs slower: for CI, which asks whether
+# name=value words; ? seconds are those of a run that a finding ended), PROFILE (release; dev is built in a fraction of the time and runs slower: for CI, which asks whether
 # targets work).
 set -euo pipefail
 
@@ -48,8 +48,6 @@ run() {
     local seed=${SEED:-$((RANDOM << 15 | RANDOM | 1))}
     log=$(mktemp)
     mkdir -p "$found" "$artifacts"
-    local before
-    before=$(find "$artifacts" -type f | wc -l)
     local dictionary=()
     if [ -f "$fuzz/dictionaries/$name.dict" ]; then
         dictionary=("-dict=$fuzz/dictionaries/$name.dict")
@@ -57,13 +55,17 @@ run() {
     # A minute for one input and 2 GiB: what is slower or larger is a finding.
     cargo ${toolchain:+"+$toolchain"} fuzz run --fuzz-dir "$fuzz" --target-dir "$build" --features libfuzzer \
         "${optimised[@]}" --sanitizer "${SANITIZER:-address}" --jobs "${JOBS:-1}" "$name" "$found" "$fuzz/corpus/$name" -- \
-        "-seed=$seed" "-max_total_time=$seconds" -timeout=60 -rss_limit_mb=2048 -max_len=4096 -print_final_stats=1 \
-        "${dictionary[@]}" 2>&1 | tee "$log" || status=$?
+        "-seed=$seed" "-max_total_time=$seconds" -timeout=60 -report_slow_units=60 -rss_limit_mb=2048 -max_len=4096 \
+        -print_final_stats=1 "${dictionary[@]}" 2>&1 | tee "$log" || status=$?
+    local took
+    took=$(sed -n 's/^Done [0-9]* runs in \([0-9]*\) second.*/\1/p' "$log" | tail -1)
     local stat coverage
     stat() { sed -n "s/^stat::$1: *//p" "$log" | tail -1; }
-    coverage() { grep "$1" "$log" | grep -o 'cov: [0-9]*' | tail -1 | cut -d' ' -f2; }
-    local findings=$(($(find "$artifacts" -type f | wc -l) - before))
-    local figures="target=$name seed=$seed seconds=$seconds sanitizer=${SANITIZER:-address}"
+    coverage() { grep -a "$1" "$log" | grep -o 'cov: [0-9]*' | tail -1 | cut -d' ' -f2; }
+    # libFuzzer says so for each, also for one that it found before and whose file is there.
+    local findings
+    findings=$(grep -ac 'Test unit written to' "$log" || true)
+    local figures="target=$name seed=$seed seconds=${took:-?} sanitizer=${SANITIZER:-address}"
     figures+=" executions=$(stat number_of_executed_units) per_second=$(stat average_exec_per_sec)"
     figures+=" coverage_before=$(coverage INITED) coverage_after=$(coverage 'cov:') new_inputs=$(stat new_units_added)"
     figures+=" peak_mib=$(stat peak_rss_mb) findings=$findings exit=$status"
