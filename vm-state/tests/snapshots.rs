@@ -5,6 +5,7 @@
     clippy::as_conversions,
     clippy::default_numeric_fallback,
     clippy::disallowed_methods,
+    clippy::disallowed_types,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
