@@ -2,7 +2,8 @@
 //!
 //! A target is a function from bytes to nothing that panics when an invariant breaks; the binaries in `fuzz_targets`
 //! only hand it libFuzzer's bytes. `tests/replay.rs` runs every target over the committed corpus and over a seeded
-//! campaign of a fixed number of inputs on stable. `README.md` has the commands and the figures of past campaigns.
+//! campaign of a fixed number of inputs on stable. The soak is no target: a chain on disk that is killed for an hour.
+//! `README.md` has the commands and the figures of past campaigns.
 //!
 //! Invariants that every target checks where they apply: no panic; no node failure, whatever a contract does; the same
 //! receipts whether anyone watches or not; no value made or lost; the owner index is the metadata; no more gas used

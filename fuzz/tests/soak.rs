@@ -5,10 +5,11 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use redb::{Database, ReadableTable, TableDefinition};
 use tempfile::TempDir;
-use vm_fuzz::Figures;
+use vm_fuzz::{Figures, SoakPlan, Stop, supervise};
 
 /// Entries of the state, by key (`docs/format.md` section 6).
 const ENTRIES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("entries");
@@ -133,12 +134,38 @@ fn a_block_that_comes_again_as_another_is_reported() {
     assert!(code == Some(1) && last.starts_with("found height") && last.contains("expected"), "{last}");
 }
 
+/// Runs with another program in the worker's place.
+fn with_program(program: &str) -> Stop {
+    let directory = tempfile::tempdir().unwrap();
+    let (time, life) = (Duration::from_secs(SECONDS_MAX), Duration::from_secs(SECONDS_MAX));
+    let (program, folder) = (program.into(), directory.path().join("soak"));
+    supervise(&SoakPlan { program, folder, time, seed: 1, life }).unwrap_err()
+}
+
+#[test]
+fn a_worker_that_ends_by_itself_is_reported() {
+    let stop = with_program("false");
+    let text = stop.to_string();
+    assert!(text.contains("life 1 of the worker") && text.contains("ended by itself"), "{text}");
+    assert_eq!(stop.exit_code(), 1);
+}
+
+#[test]
+fn a_worker_that_can_not_be_started_is_the_machines_failure() {
+    let stop = with_program("/no/such/program");
+    assert!(stop.to_string().contains("start /no/such/program"), "{stop}");
+    assert_eq!(stop.exit_code(), 3);
+}
+
 #[test]
 fn what_can_not_be_gone_on_with_is_bad_input() {
     let directory = tempfile::tempdir().unwrap();
     let folder = directory.path();
     let none = soak(&["row", folder.to_str().unwrap(), "--findings", "none"]);
     assert_eq!(none.status.code(), Some(2), "{}", errors(&none));
+    let worker = soak(&["worker", folder.to_str().unwrap(), "--seed", "1"]);
+    assert_eq!(worker.status.code(), Some(2), "{}", errors(&worker));
+    assert!(errors(&worker).contains("there is no store"), "{}", errors(&worker));
     for (name, said) in [("letter", "the folder holds something"), ("figures.json", "no figures of a soak")] {
         std::fs::write(folder.join(name), "{}").unwrap();
         let output = run(folder, 2);

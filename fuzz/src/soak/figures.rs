@@ -92,8 +92,8 @@ fn mean(samples: &[Sample]) -> Option<Mean> {
 }
 
 /// Memory may differ by so much between the first and the last quarter of a quiet stretch: the allocator's and redb's
-/// cache's own ups and downs.
-const GROWTH_KIB_MAX: u64 = 24 << 10;
+/// cache's own ups and downs are 2 MiB.
+const GROWTH_KIB_MAX: u64 = 8 << 10;
 /// A quiet stretch shorter than this says nothing of growth.
 const QUIET_MILLIS_MIN: u64 = 10 * 60_000;
 

@@ -66,7 +66,7 @@ pub(super) fn restore(
     };
     let entries = takes_the_next_block(&mut *store, view, blocks, vm)?;
     drop(store);
-    remove(&copy_of(&directory))?;
+    forget(&directory)?;
     remove(&directory)?;
     Ok(entries)
 }
@@ -108,7 +108,7 @@ pub(super) fn resume(folder: &Path, params: &Params) -> Result<Vec<(u64, Hash)>,
             if finish(&directory, block, params)? {
                 finished.push(block);
             }
-            remove(&copy_of(&directory))?;
+            forget(&directory)?;
             remove(&directory)?;
         }
     }
@@ -142,6 +142,12 @@ fn finish(directory: &Path, (height, hash): (u64, Hash), params: &Params) -> Res
     Ok(true)
 }
 
+/// Removes the second store and the manifest: without one a snapshot is none, so that a kill may leave any of the chunks.
+fn forget(directory: &Path) -> Result<(), Stop> {
+    remove(&copy_of(directory))?;
+    remove(&directory.join("manifest"))
+}
+
 fn copy_of(directory: &Path) -> PathBuf {
     directory.with_extension(COPY)
 }
@@ -154,5 +160,78 @@ pub(super) fn remove(path: &Path) -> Result<(), Stop> {
             Err(Stop::machine(format_args!("remove {}", path.display()))(error))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::World;
+
+    /// A soak's folder with the snapshot that a kill has left, and the folder of that.
+    fn left() -> (tempfile::TempDir, PathBuf, Snapshot) {
+        let folder = tempfile::tempdir().unwrap();
+        let view = World::new().chain.view();
+        let name = format!("{}-{}", view.header().height, view.header().hash());
+        let directory = folder.path().join(SNAPSHOTS).join(name);
+        let snapshot = Snapshot::export(&*view, &directory, 4_096, |_| ()).unwrap();
+        assert!(snapshot.chunk_count() > 2);
+        (folder, directory, snapshot)
+    }
+
+    fn resumed(folder: &Path) -> Result<usize, Stop> {
+        let finished = resume(folder, &Params::default())?;
+        assert_eq!(fs::read_dir(folder.join(SNAPSHOTS)).unwrap().count(), 0, "nothing is left");
+        Ok(finished.len())
+    }
+
+    #[test]
+    fn an_export_that_was_cut_short_is_removed() {
+        let (folder, directory, _) = left();
+        fs::remove_file(directory.join("manifest")).unwrap();
+        assert_eq!(resumed(folder.path()).unwrap(), 0);
+    }
+
+    #[test]
+    fn an_import_that_was_cut_short_is_finished() {
+        let (folder, directory, snapshot) = left();
+        // A process that dies after the first chunk.
+        let cut = std::panic::catch_unwind(|| {
+            RedbStore::import(copy_of(&directory), &snapshot, StoreOptions::default(), |_| panic!("killed"))
+        });
+        assert!(cut.is_err() && copy_of(&directory).exists());
+        assert_eq!(resumed(folder.path()).unwrap(), 1);
+    }
+
+    /// Found by the soak: the chunks went first, and a worker that was killed meanwhile left a manifest without them.
+    #[test]
+    fn a_removal_that_was_cut_short_goes_on() {
+        let (folder, directory, snapshot) = left();
+        drop(RedbStore::import(copy_of(&directory), &snapshot, StoreOptions::default(), |_| ()).unwrap());
+        forget(&directory).unwrap();
+        fs::remove_file(directory.join("00001.chunk")).unwrap();
+        assert_eq!(resumed(folder.path()).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_second_store_that_was_finished_is_looked_at() {
+        let (folder, directory, snapshot) = left();
+        drop(RedbStore::import(copy_of(&directory), &snapshot, StoreOptions::default(), |_| ()).unwrap());
+        assert_eq!(resumed(folder.path()).unwrap(), 1);
+    }
+
+    #[test]
+    fn a_snapshot_that_was_changed_is_reported() {
+        let (folder, directory, _) = left();
+        let chunk = directory.join("00001.chunk");
+        let mut bytes = fs::read(&chunk).unwrap();
+        bytes[40] ^= 1;
+        fs::write(&chunk, bytes).unwrap();
+        let text = resumed(folder.path()).unwrap_err().to_string();
+        assert!(
+            text.contains("finish an import that a kill cut short") && text.contains("chunk 1"),
+            "{text}"
+        );
+        assert!(directory.exists(), "it is kept");
     }
 }

@@ -330,6 +330,9 @@ fn open_store(path: &Path, params: &Params) -> Result<RedbStore, Stop> {
             Err(OpenError::InUse { at }) => {
                 return Err(Stop::Left { at, cause: "another process holds the store".into() });
             }
+            Err(OpenError::Missing { at }) => {
+                return Err(Stop::Left { at, cause: "there is no store".into() });
+            }
             opened => return opened.map_err(|cause| Stop::Unopened { cause }),
         }
     }
