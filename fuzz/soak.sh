@@ -22,10 +22,16 @@ if [ -e "$folder/found" ]; then
     printf '%s holds what an earlier soak found; move it away first\n' "$folder" >&2
     exit 2
 fi
+# Whatever of an earlier soak still runs holds this too.
+mkdir -p "$fuzz/target"
+exec 9>"$fuzz/target/soak.lock"
+if ! flock -n 9; then
+    printf 'a soak runs already on %s\n' "$folder" >&2
+    exit 2
+fi
 cargo build -q --release --manifest-path "$fuzz/Cargo.toml" -p vm-fuzz --bin soak || exit 3
 # A copy: the workers stay the same, whatever is built meanwhile.
 program="$fuzz/target/soak-program"
-mkdir -p "$fuzz/target"
 cp "${CARGO_TARGET_DIR:-$fuzz/../target}/release/soak" "$program"
 commit=$(git -C "$fuzz" rev-parse --short HEAD)
 
@@ -34,15 +40,14 @@ status=0
 "$program" run "$folder" --seconds "$((minutes * 60))" --seed "$seed" || status=$?
 case $status in
 0) findings=none ;;
-1) findings='see below' ;;
+1)
+    touch "$folder/found"
+    findings='see below'
+    ;;
 *) exit "$status" ;;
 esac
 row=$("$program" row "$folder" --findings "$findings") || exit $?
 printf '| %s | %s %s\n' "$(date -u +%F)" "$commit" "$row" >>"$fuzz/README.md"
 printf '%s\n' "$row"
-if [ "$status" = 0 ]; then
-    rm -rf "$folder"
-else
-    touch "$folder/found"
-fi
+if [ "$status" = 0 ]; then rm -rf "$folder"; fi
 exit "$status"

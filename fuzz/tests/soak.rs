@@ -139,7 +139,8 @@ fn with_program(program: &str) -> Stop {
     let directory = tempfile::tempdir().unwrap();
     let (time, life) = (Duration::from_secs(SECONDS_MAX), Duration::from_secs(SECONDS_MAX));
     let (program, folder) = (program.into(), directory.path().join("soak"));
-    supervise(&SoakPlan { program, folder, time, seed: 1, life }).unwrap_err()
+    let silence = Duration::from_secs(2);
+    supervise(&SoakPlan { program, folder, time, seed: 1, life, silence }).unwrap_err()
 }
 
 #[test]
@@ -147,6 +148,18 @@ fn a_worker_that_ends_by_itself_is_reported() {
     let stop = with_program("false");
     let text = stop.to_string();
     assert!(text.contains("life 1 of the worker") && text.contains("ended by itself"), "{text}");
+    assert_eq!(stop.exit_code(), 1);
+}
+
+#[test]
+fn a_worker_that_hangs_is_reported() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("worker");
+    std::fs::write(&program, "#!/bin/sh\nexec sleep 600\n").unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let stop = with_program(program.to_str().unwrap());
+    assert!(stop.to_string().contains("nothing was committed for "), "{stop}");
     assert_eq!(stop.exit_code(), 1);
 }
 

@@ -9,6 +9,9 @@ use std::time::Duration;
 use clap::Parser;
 use vm_fuzz::{Figures, Orders, SoakPlan, Stop, supervise, work};
 
+/// The longest that a worker commits nothing: opening and restoring take a part of it on a busy machine.
+const SILENCE: Duration = Duration::from_secs(300);
+
 /// Runs a chain on disk for a time, kills it over and over, and compares all ways to the same blocks.
 #[derive(Debug, Parser)]
 #[command(name = "soak", disable_help_subcommand = true)]
@@ -70,7 +73,7 @@ fn run(command: Command) -> Result<(), Stop> {
                 cause: cause.to_string(),
             })?;
             let (time, life) = (Duration::from_secs(seconds), Duration::from_millis(life_millis));
-            let figures = supervise(&SoakPlan { program, folder, time, seed, life })?;
+            let figures = supervise(&SoakPlan { program, folder, time, seed, life, silence: SILENCE })?;
             println!("{}", figures.summary());
             Ok(())
         }

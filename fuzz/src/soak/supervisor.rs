@@ -41,6 +41,8 @@ pub struct Plan {
     pub seed: u64,
     /// How long a worker lives at most before it is killed.
     pub life: Duration,
+    /// A worker that commits nothing for so long hangs.
+    pub silence: Duration,
 }
 
 impl Plan {
@@ -62,8 +64,9 @@ impl Plan {
 pub fn supervise(plan: &Plan) -> Result<Figures, Stop> {
     let mut supervisor = Supervisor::begin(plan)?;
     let done = supervisor.run();
-    supervisor.write()?;
-    done.map(|()| supervisor.figures)
+    let written = supervisor.write();
+    // What was found counts, also where it can't be written down.
+    done.and(written).map(|()| supervisor.figures)
 }
 
 struct Supervisor<'p> {
@@ -83,6 +86,8 @@ struct Life {
     process: Child,
     lines: Receiver<String>,
     began: Instant,
+    /// When it last committed a block, or began.
+    heard: Instant,
     /// Blocks that it committed.
     blocks: u64,
     rss_kib: u64,
@@ -181,7 +186,8 @@ impl<'p> Supervisor<'p> {
         let output = BufReader::new(process.stdout.take().unwrap());
         let (say, lines) = channel();
         std::thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| say.send(line)));
-        Ok(Life { process, lines, began: Instant::now(), blocks: 0, rss_kib: 0, quiet })
+        let now = Instant::now();
+        Ok(Life { process, lines, began: now, heard: now, blocks: 0, rss_kib: 0, quiet })
     }
 
     /// A worker's life, until it is killed.
@@ -214,6 +220,16 @@ impl<'p> Supervisor<'p> {
         let status = life.process.wait().map_err(Stop::machine("wait for the worker"))?;
         watched?;
         if status.success() { Ok(()) } else { Err(self.died(status)) }
+    }
+
+    /// Refuses a worker that hangs: a kill would hide it.
+    fn has_moved(&self, life: &Life) -> Result<(), Stop> {
+        let silent = life.heard.elapsed();
+        if silent < self.plan.silence {
+            return Ok(());
+        }
+        let said = format!("nothing was committed for {} s", silent.as_secs());
+        Err(Stop::Found { seed: self.figures.seed, life: self.figures.lives, said })
     }
 
     /// Listens to the worker until its span is over, or until it ends where there is none.
@@ -258,6 +274,7 @@ impl<'p> Supervisor<'p> {
         }
         if matches!(said, Said::Committed { .. }) {
             life.blocks += 1;
+            life.heard = Instant::now();
             if life.blocks == ALIKE_AT {
                 self.measure(life)?;
                 self.figures.alike.push(self.sample(life));
@@ -279,6 +296,7 @@ impl<'p> Supervisor<'p> {
     }
 
     fn tick(&mut self, life: &mut Life, ticks: u64) -> Result<(), Stop> {
+        self.has_moved(life)?;
         self.measure(life)?;
         // A stretch that is gone on with after a stop is another worker's, which warms up again.
         let warm_up = WARM_UP.min(self.plan.time / 20);
