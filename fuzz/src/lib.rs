@@ -31,6 +31,7 @@ mod plan;
 mod proof_decoder;
 mod rpc_request;
 mod scale_types;
+mod scale_values;
 mod scenario_parser;
 mod soak;
 mod stateless;

@@ -1,5 +1,5 @@
-//! Target `scale_types`: the strict decoder of the VM's own types, and values of types that interfaces describe: their
-//! check against a naive decoder and against the codec's own, and the way to what people read and back.
+//! Target `scale_types`: the strict decoder of the VM's own types on bytes and on values of them (`scale_values.rs`), and
+//! values of types that interfaces describe: their check against a naive decoder and against the codec's own, and the way to what people read and back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -20,22 +20,24 @@ use vm_state::{EventProof, ReceiptProof};
 
 use crate::campaign::Inputs;
 use crate::entries::edited;
+use crate::scale_values::{KINDS, made};
 use crate::typed::{self, Pool};
 
 /// Decodes and encodes; panics where an invariant breaks.
 pub fn scale_types(data: &[u8]) {
     let Some((&[mode, which], rest)) = data.split_first_chunk::<2>() else { return };
-    match mode % 3 {
-        0 => OWN[usize::from(which) % OWN.len()].1(rest),
+    match mode % 4 {
+        0 => drop(OWN[usize::from(which) % OWN.len()].1(rest)),
+        3 => drop(made(which, &mut Unstructured::new(rest))),
         1 => drop(of_rust(which, &mut Unstructured::new(rest))),
         _ => drop(of_a_type(&mut Unstructured::new(rest))),
     }
 }
 
-/// What is checked of bytes.
-type Body = fn(&[u8]);
+/// What is checked of bytes; whether they are of the type.
+type Body = fn(&[u8]) -> bool;
 
-/// The VM's own types by the vector files that have samples of them.
+/// The VM's own types by the vector files that have samples of them; without one, [`made`] has them.
 const OWN: &[(&str, Body)] = &[
     ("transactions", strict::<Transaction>),
     ("blocks", strict::<Block>),
@@ -51,13 +53,17 @@ const OWN: &[(&str, Body)] = &[
     ("interface", strict::<Interface>),
     ("", strict::<Signed>),
     ("params", params),
-    ("records", records),
+    ("records", account),
+    ("records", contract),
+    ("records", object),
+    ("records", owned),
+    ("records", system),
 ];
 
-/// What decodes has these bytes, all of them, and no prefix.
-fn strict<T: Decode + Encode + PartialEq + Debug>(bytes: &[u8]) {
+/// What decodes has these bytes, all of them, and no prefix. Whether they decode.
+pub(crate) fn strict<T: Decode + Encode + PartialEq + Debug>(bytes: &[u8]) -> bool {
     let len = bytes.len();
-    let Ok(value) = decode_exact::<T>(bytes, len) else { return };
+    let Ok(value) = decode_exact::<T>(bytes, len) else { return false };
     assert_eq!(value.encode(), bytes, "one value has one encoding");
     assert_eq!(decode_exact::<T>(&[bytes, &[0]].concat(), len + 1), Err(CodecError::Trailing { count: 1 }));
     let shorter = len.checked_sub(1).map(|limit| (limit, decode_exact::<T>(&bytes[..limit], limit)));
@@ -65,28 +71,41 @@ fn strict<T: Decode + Encode + PartialEq + Debug>(bytes: &[u8]) {
         assert!(shorter.is_err(), "an encoding's prefix is none");
         assert_eq!(decode_exact::<T>(bytes, limit), Err(CodecError::TooLong { found: len, limit }));
     }
+    true
 }
 
-fn params(bytes: &[u8]) {
-    let Ok(params) = Params::from_bytes(bytes, bytes.len()) else { return };
+pub(crate) fn params(bytes: &[u8]) -> bool {
+    let Ok(params) = Params::from_bytes(bytes, bytes.len()) else { return false };
     assert_eq!(params.encode(), bytes, "one value has one encoding");
     let again = Params::new(params.chain(), params.limits().clone(), params.features(), params.gas().clone());
     assert_eq!(again.map(|again| again.hash()), Ok(params.hash()), "what is decoded is sound");
+    true
 }
 
-/// The values of entries: of the right length, and nothing else.
-fn records(bytes: &[u8]) {
-    fn entry<T: Encode, E>(bytes: &[u8], entry: std::result::Result<T, E>, len: usize) {
-        assert!(bytes.len() == len || entry.is_err());
-        if let Ok(entry) = entry {
-            assert_eq!(entry.encode(), bytes);
-        }
-    }
-    entry(bytes, Account::from_entry(bytes), Account::ENCODED_LEN);
-    entry(bytes, Contract::from_entry(bytes), Contract::ENCODED_LEN);
-    entry(bytes, ObjectMeta::from_entry(bytes), ObjectMeta::ENCODED_LEN);
-    entry(bytes, OwnedObject::from_entry(bytes), OwnedObject::ENCODED_LEN);
-    entry(bytes, System::from_entry(bytes), System::ENCODED_LEN);
+/// The value of an entry: of the right length, and nothing else.
+fn entry<T: Encode, E>(bytes: &[u8], entry: std::result::Result<T, E>, len: usize) -> bool {
+    assert!(bytes.len() == len || entry.is_err());
+    entry.map(|entry| assert_eq!(entry.encode(), bytes)).is_ok()
+}
+
+fn account(bytes: &[u8]) -> bool {
+    entry(bytes, Account::from_entry(bytes), Account::ENCODED_LEN)
+}
+
+fn contract(bytes: &[u8]) -> bool {
+    entry(bytes, Contract::from_entry(bytes), Contract::ENCODED_LEN)
+}
+
+fn object(bytes: &[u8]) -> bool {
+    entry(bytes, ObjectMeta::from_entry(bytes), ObjectMeta::ENCODED_LEN)
+}
+
+fn owned(bytes: &[u8]) -> bool {
+    entry(bytes, OwnedObject::from_entry(bytes), OwnedObject::ENCODED_LEN)
+}
+
+fn system(bytes: &[u8]) -> bool {
+    entry(bytes, System::from_entry(bytes), System::ENCODED_LEN)
 }
 
 /// Whether bytes are a Rust type's, by the codec itself.
@@ -249,10 +268,69 @@ pub(crate) fn seeds() -> Vec<(String, Vec<u8>)> {
         let which = u8::try_from(which).unwrap();
         seeds.push((format!("rust-{which:02}"), [&[1, which][..], &inputs.bytes(80)].concat()));
     }
-    for (which, (topic, _)) in (0u8..).zip(OWN) {
-        for (name, bytes) in crate::vectors::bytes(topic).into_iter().take(3) {
-            seeds.push((format!("own-{which:02}-{name}"), [&[0, which][..], &bytes].concat()));
+    for (which, (name, bytes)) in own_samples() {
+        seeds.push((format!("own-{which:02}-{name}"), [&[0, which][..], &bytes].concat()));
+    }
+    for which in 0..KINDS {
+        for index in 0..2 {
+            let bytes = (0..160).map(|_| inputs.number().to_le_bytes()[3]).collect::<Vec<u8>>();
+            seeds.push((format!("made-{which:02}-{index}"), [&[3, which][..], &bytes].concat()));
         }
     }
     seeds
+}
+
+/// Bytes for each own type, by its index in [`OWN`]: up to three that are of it, one that is not, from the vectors; and
+/// where they have none, from what is made.
+fn own_samples() -> Vec<(u8, (String, Vec<u8>))> {
+    let mut inputs = Inputs::new(19);
+    let mut found = vec![];
+    for (which, (topic, is)) in (0u8..).zip(OWN) {
+        let vectors = if topic.is_empty() { vec![] } else { crate::vectors::bytes(topic) };
+        let (of, others): (Vec<_>, Vec<_>) = vectors.into_iter().partition(|(_, bytes)| is(bytes));
+        let mut of: Vec<_> = of.into_iter().take(3).collect();
+        if of.is_empty() {
+            let mut made = (0..2_000u32).filter_map(|index| {
+                let kind = u8::try_from(index % u32::from(KINDS)).unwrap();
+                let bytes = made(kind, &mut Unstructured::new(&inputs.bytes(300))).ok()?;
+                (bytes.len() < 2_000 && is(&bytes)).then_some(bytes)
+            });
+            of.extend(made.next().map(|bytes| ("made".into(), bytes)));
+        }
+        found.extend(of.into_iter().chain(others.into_iter().take(1)).map(|sample| (which, sample)));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_own_type_has_a_seed_that_decodes() {
+        let target = crate::target("scale_types").unwrap();
+        let mut decoded = vec![0; OWN.len()];
+        for entry in std::fs::read_dir(crate::corpus(target)).unwrap() {
+            let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+            if let Some((&[mode, which], rest)) = bytes.split_first_chunk::<2>()
+                && mode % 4 == 0
+            {
+                let which = usize::from(which) % OWN.len();
+                decoded[which] += u32::from(OWN[which].1(rest));
+            }
+        }
+        assert!(decoded.iter().all(|count| *count > 0), "{decoded:?}");
+    }
+
+    #[test]
+    fn every_kind_is_made_of_most_inputs() {
+        let mut inputs = Inputs::new(20);
+        for which in 0..KINDS {
+            let made = (0..30).filter(|_| {
+                let bytes: Vec<u8> = (0..300).map(|_| inputs.number().to_le_bytes()[3]).collect();
+                made(which, &mut Unstructured::new(&bytes)).is_ok_and(|bytes| !bytes.is_empty())
+            });
+            assert!(made.count() > 8, "kind {which}");
+        }
+    }
 }

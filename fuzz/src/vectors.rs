@@ -8,8 +8,13 @@ fn fixtures() -> std::path::PathBuf {
 }
 
 /// The byte strings of a vector file, with section and name.
+///
+/// # Panics
+///
+/// If there is no such file: a seed less would go unnoticed.
 pub(crate) fn bytes(topic: &str) -> Vec<(String, Vec<u8>)> {
-    let text = std::fs::read_to_string(fixtures().join(format!("vectors/{topic}.toml"))).unwrap_or_default();
+    let path = fixtures().join(format!("vectors/{topic}.toml"));
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let mut section = String::new();
     let mut found = vec![];
     for line in text.lines() {
@@ -29,8 +34,8 @@ pub(crate) fn bytes(topic: &str) -> Vec<(String, Vec<u8>)> {
 /// The scenarios' texts, by name.
 pub(crate) fn scenarios() -> Vec<(String, String)> {
     let mut found = vec![];
-    for entry in std::fs::read_dir(fixtures().join("scenarios")).into_iter().flatten().flatten() {
-        let path = entry.path();
+    for entry in std::fs::read_dir(fixtures().join("scenarios")).unwrap() {
+        let path = entry.unwrap().path();
         if path.extension().is_some_and(|extension| extension == "toml") {
             let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             found.push((name, std::fs::read_to_string(&path).unwrap()));
