@@ -25,6 +25,7 @@ mod interface_decoder;
 mod journal_model;
 mod ledger;
 mod module;
+mod module_trial;
 mod module_validation;
 mod naive;
 mod plan;

@@ -1,18 +1,18 @@
-//! Target `module_validation`: what our validator takes, the engine takes too, and runs without a node failure.
+//! Target `module_validation`: what our validator takes, the engine takes too, and runs; what our validator calls no
+//! module, the engine does not take (`module_trial.rs`).
 //!
 //! The first byte chooses where the module comes from: the bytes themselves, a fixture module with a few bytes changed,
 //! or wasm-smith under our features; and the rules: the default ones, the widest, and those without bulk memory.
 
 use arbitrary::{Result, Unstructured};
 use vm_core::interface::{Flags, Function, Interface, Type};
-use vm_core::{GasSchedule, Limits, Params, Payload};
-use vm_host::validate_module;
+use vm_core::{GasSchedule, Limits, Params};
 use wasm_smith::Config;
 use wasmparser::{Parser, Payload as Part, ValType};
 
 use crate::campaign::Inputs;
-use crate::chain::{Chain, Run, alice};
 use crate::module::{Wasm, with_interface};
+use crate::module_trial::try_module;
 
 /// Validates, deploys and calls the module that `data` describes; panics where an invariant breaks.
 pub fn module_validation(data: &[u8]) {
@@ -30,28 +30,9 @@ pub fn module_validation(data: &[u8]) {
             Err(_) => return,
         },
     };
-    try_module(&params, code);
-}
-
-/// Deploys `code` and calls all its functions where it is valid.
-fn try_module(params: &Params, code: Vec<u8>) {
-    let Ok(info) = validate_module(&code, params) else { return };
-    let contract = Chain::address(&alice(), 0, &code);
-    let mut chain = Chain::new(params);
-    // A node failure in here is an engine that refuses what we take.
-    chain.block(&[Chain::deployment(code, 0, vec![])]);
-    let calls: Vec<Run> = info
-        .interface
-        .functions
-        .iter()
-        .take(8)
-        .map(|function| Run {
-            sender: alice(),
-            gas_limit: 2_000_000,
-            payload: Payload::Call { contract, function: function.name.clone(), args: vec![], value: 0 },
-        })
-        .collect();
-    chain.block(&calls);
+    // The input's end steers the arguments, so that they change without the module where it needs less.
+    let choices: Vec<u8> = data.iter().rev().take(64).copied().collect();
+    try_module(&params, code, &choices);
 }
 
 fn with_limits(change: impl FnOnce(&mut Limits)) -> Params {
@@ -383,7 +364,10 @@ pub(crate) fn seeds() -> Vec<(String, Vec<u8>)> {
 
 #[cfg(test)]
 mod tests {
+    use vm_host::validate_module;
+
     use super::*;
+    use crate::module_trial::Trial;
 
     /// The generator is worth its name only if most of what it makes gets past our validator.
     #[test]
@@ -408,5 +392,38 @@ mod tests {
         for (name, code) in fixtures() {
             assert!(validate_module(&code, &Params::default()).is_ok(), "{name}");
         }
+    }
+
+    /// A valid module that nothing of runs tells little.
+    #[test]
+    fn many_generated_modules_run_a_call_to_success_and_some_do_not() {
+        let mut inputs = Inputs::new(17);
+        let (mut valid, mut ran) = (0, 0);
+        for _ in 0..120 {
+            let Ok(code) = generated(&inputs.bytes(2_000)) else { continue };
+            let trial = try_module(&widest(), code, &[]);
+            valid += u32::from(trial.valid);
+            ran += u32::from(trial.successes > 0);
+        }
+        assert!(valid > 60 && ran * 4 > valid && ran < valid, "{ran} of {valid} valid modules");
+    }
+
+    #[test]
+    fn every_base_is_deployed_most_run_and_so_do_many_that_are_edited() {
+        let of = |edits: &[u8]| try_module(&Params::default(), mutated(edits), &[]);
+        let bases = u8::try_from(fixtures().len() + 1).unwrap();
+        let whole: Vec<Trial> = (0..bases).map(|which| of(&[which])).collect();
+        assert!(whole.iter().all(|trial| trial.deployed), "{whole:?}");
+        // Some have functions for objects, callees or senders alone that a chain of one contract has not.
+        let ran = whole.iter().filter(|trial| trial.successes > 0).count();
+        assert!(ran * 4 >= whole.len() * 3, "{whole:?}");
+        let (mut inputs, mut trials) = (Inputs::new(18), vec![]);
+        for index in 0..150u8 {
+            let [low, high, what, byte, ..] = inputs.number().to_le_bytes();
+            trials.push(of(&[index % bases, low, high, what, byte]));
+        }
+        let count = |fits: fn(&Trial) -> bool| trials.iter().filter(|trial| fits(trial)).count();
+        let (valid, ran) = (count(|trial| trial.valid), count(|trial| trial.successes > 0));
+        assert!(valid > 10 && ran * 2 > valid && valid < trials.len(), "{ran} of {valid} valid ones");
     }
 }
