@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use vm_core::{
-    Account, Address, Block, BlockContext, CodeSource, Hash, Key, KeySpace, ObjectMeta, OwnedObject, Params,
-    Payload, Transaction,
+    Account, Address, Block, BlockContext, CodeSource, Hash, Key, KeySpace, Mint, ObjectMeta, OwnedObject,
+    Params, Payload, Transaction,
 };
-use vm_host::{BlockError, BlockOutcome, Executed, Invalid, Options, TraceLevel, Vm};
+use vm_host::{BlockError, BlockOutcome, Executed, Invalid, InvalidTransaction, Options, TraceLevel, Vm};
 use vm_state::{Genesis, MemoryStore, StateReader, Store, Value, View};
 
 /// What alice and bob begin with.
@@ -35,6 +35,34 @@ pub struct Run {
     pub gas_limit: u64,
     /// What it does.
     pub payload: Payload,
+}
+
+/// A run as it stands in a block.
+#[derive(Clone, Debug)]
+pub struct Posted {
+    /// What is wanted.
+    pub run: Run,
+    /// What a unit of gas costs the sender.
+    pub gas_price: u64,
+    /// What is added to the sender's nonce, wrapping: with anything but 0 no block may hold it.
+    pub nonce_shift: u64,
+}
+
+/// A block before its transactions have nonces.
+#[derive(Clone, Debug, Default)]
+pub struct Draft {
+    /// New money.
+    pub mints: Vec<Mint>,
+    /// The transactions in their order.
+    pub posted: Vec<Posted>,
+}
+
+impl From<&[Run]> for Draft {
+    /// At a price of 1, with the right nonces and no mints.
+    fn from(runs: &[Run]) -> Self {
+        let posted = runs.iter().map(|run| Posted { run: run.clone(), gas_price: 1, nonce_shift: 0 });
+        Self { mints: vec![], posted: posted.collect() }
+    }
 }
 
 /// A chain on a memory store, with two engines that must agree whatever they have cached.
@@ -82,6 +110,12 @@ impl Chain {
         self.vm.params()
     }
 
+    /// The sum of all balances.
+    #[must_use]
+    pub fn supply(&self) -> u64 {
+        self.supply
+    }
+
     /// Executes and commits a block of `runs`.
     ///
     /// # Panics
@@ -102,27 +136,42 @@ impl Chain {
     ///
     /// If an invariant breaks.
     pub fn try_block(&mut self, runs: &[Run]) -> Result<(Block, BlockOutcome), Invalid> {
+        self.try_draft(&Draft::from(runs))
+    }
+
+    /// As [`Self::try_block`], of a block with mints, prices and nonces of its own.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Panics
+    ///
+    /// As there; and if a block is executed that must be refused, or refused for what it does not do.
+    pub fn try_draft(&mut self, draft: &Draft) -> Result<(Block, BlockOutcome), Invalid> {
         let view = self.view();
-        let (mut transactions, mut nonces) = (vec![], self.nonces.clone());
-        for Run { sender, gas_limit, payload } in runs {
-            let nonce = nonces.entry(*sender).or_default();
-            let (sender, gas_limit, payload) = (*sender, *gas_limit, payload.clone());
-            transactions.push(Transaction { sender, nonce: *nonce, gas_limit, gas_price: 1, payload });
-            *nonce += 1;
-        }
-        let height = view.header().height + 1;
-        let time = i64::try_from(height).unwrap() * 1_000;
-        let context = BlockContext { height, time, proposer: Address::named("proposer") };
-        let block = Block { context, mints: vec![], transactions };
+        let (block, nonces) = self.block_of(draft, &view);
+        let height = block.context.height;
         let execute = |vm: &Vm, trace| match vm.execute_block(&view, &block, Options { trace }) {
             Ok(outcome) => Ok(outcome),
             Err(BlockError::Invalid(invalid)) => Err(invalid),
             Err(BlockError::Failure(failure)) => panic!("no block makes a node fail: {failure}"),
         };
-        let watched = execute(&self.vm, TraceLevel::Full)?;
-        agree(&watched, &execute(&self.vm, TraceLevel::Off)?);
+        let watched = execute(&self.vm, TraceLevel::Full);
+        let mut quiet = vec![execute(&self.vm, TraceLevel::Off)];
         if height.is_multiple_of(2) {
-            agree(&watched, &execute(&self.cold, TraceLevel::Off)?);
+            quiet.push(execute(&self.cold, TraceLevel::Off));
+        }
+        self.admitted(draft, &block, &*view, watched.as_ref().err());
+        let watched = match watched {
+            Ok(watched) => watched,
+            Err(refused) => {
+                assert!(quiet.iter().all(|quiet| quiet.as_ref().err() == Some(&refused)), "{quiet:?}");
+                return Err(refused);
+            }
+        };
+        for quiet in quiet {
+            agree(&watched, &quiet.unwrap());
         }
         for (tx, executed) in block.transactions.iter().zip(&watched.transactions) {
             let receipt = &executed.receipt;
@@ -132,9 +181,79 @@ impl Chain {
             assert!(receipt.gas_refunded <= burned / 5, "refunds are capped: {receipt:?}");
         }
         self.nonces = nonces;
+        self.supply += block.mints.iter().map(|mint| mint.amount).sum::<u64>();
         self.store.commit(&watched.commit).unwrap();
         self.check();
         Ok((block, watched))
+    }
+
+    /// The block of `draft` after `view`, and the nonces after it.
+    fn block_of(&self, draft: &Draft, view: &Arc<dyn View>) -> (Block, BTreeMap<Address, u64>) {
+        let (mut transactions, mut nonces) = (vec![], self.nonces.clone());
+        for Posted { run, gas_price, nonce_shift } in &draft.posted {
+            let Run { sender, gas_limit, payload } = run.clone();
+            let nonce = nonces.entry(sender).or_default();
+            let shifted = nonce.wrapping_add(*nonce_shift);
+            transactions.push(Transaction {
+                sender,
+                nonce: shifted,
+                gas_limit,
+                gas_price: *gas_price,
+                payload,
+            });
+            *nonce += 1;
+        }
+        let height = view.header().height + 1;
+        let time = i64::try_from(height).unwrap() * 1_000;
+        let context = BlockContext { height, time, proposer: Address::named("proposer") };
+        (Block { context, mints: draft.mints.clone(), transactions }, nonces)
+    }
+
+    /// Holds that a block is executed only if its mints, nonces and fees allow it, and refused for one of them only if
+    /// that one does not.
+    fn admitted(&self, draft: &Draft, block: &Block, view: &dyn View, refused: Option<&Invalid>) {
+        let mut supply = Some(self.supply);
+        let bad_mint = block.mints.iter().position(|mint| {
+            supply = supply.and_then(|supply| supply.checked_add(mint.amount));
+            mint.amount == 0 || supply.is_none()
+        });
+        let bad_nonce = draft.posted.iter().position(|posted| posted.nonce_shift != 0);
+        let fee = |tx: &Transaction| u128::from(tx.gas_limit) * u128::from(tx.gas_price);
+        let at = |index: &u32| usize::try_from(*index).unwrap();
+        match refused {
+            None => {
+                assert_eq!((bad_mint, bad_nonce), (None, None), "a bad mint or nonce was taken");
+                let whole = block.transactions.iter().all(|tx| fee(tx) <= u128::from(u64::MAX));
+                assert!(whole, "a fee that no balance reaches was taken");
+            }
+            Some(Invalid::Mint { index }) => assert_eq!(Some(at(index)), bad_mint),
+            Some(Invalid::Transaction { index, reason: InvalidTransaction::Nonce { expected, found } }) => {
+                assert_eq!(Some(at(index)), bad_nonce);
+                let shift = draft.posted[at(index)].nonce_shift;
+                assert_eq!(*found, expected.wrapping_add(shift), "the nonce of those before is the count");
+            }
+            Some(Invalid::Transaction { index, reason: InvalidTransaction::Fee { fee: found, balance } }) => {
+                assert_eq!(*found, fee(&block.transactions[at(index)]), "the fee is limit times price");
+                assert!(*found > u128::from(*balance), "a fee that can be paid was refused");
+                assert!(bad_nonce.is_none_or(|bad| bad > at(index)), "a wrong nonce was passed over");
+            }
+            Some(_) => (),
+        }
+        // What the first one's sender has is known: nothing ran before it.
+        if let (Some(first), None) = (block.transactions.first(), bad_mint) {
+            let minted = block.mints.iter().filter(|mint| mint.to == first.sender);
+            let account = StateReader::new(view).account(&first.sender).unwrap();
+            let balance = account.balance + minted.map(|mint| mint.amount).sum::<u64>();
+            let short = |reason: &InvalidTransaction| matches!(reason, InvalidTransaction::Fee { .. });
+            match refused {
+                Some(Invalid::Transaction { index: 0, reason }) if short(reason) => {
+                    let reason = reason.clone();
+                    assert_eq!(reason, InvalidTransaction::Fee { fee: fee(first), balance });
+                }
+                None => assert!(fee(first) <= u128::from(balance), "a fee was taken that can't be paid"),
+                Some(_) => (),
+            }
+        }
     }
 
     /// Where `deployer` gets a contract with `code` and `salt`.

@@ -1,5 +1,6 @@
 //! What arbitrary blocks are made of: transactions on the fixture contracts, with arguments of the right types among ids
-//! that are there, deployments, transfers, uploads, and now and then something that no type allows.
+//! that are there, deployments, transfers, uploads, and now and then something that no type allows; prices, mints,
+//! nonces and senders with which some blocks must be refused.
 //!
 //! A block is a function of the bytes that it is made from and of what the generator has learned of the state.
 
@@ -7,11 +8,11 @@ use std::collections::BTreeMap;
 
 use arbitrary::{Result, Unstructured};
 use vm_core::interface::{Flags, Function, Interface, Type};
-use vm_core::{Address, CodeSource, Hash, Key, KeySpace, ObjectId, ObjectMeta, Params, Payload};
+use vm_core::{Address, CodeSource, Hash, Key, KeySpace, Mint, ObjectId, ObjectMeta, Params, Payload};
 use vm_host::validate_module;
 use vm_state::{ChangeSet, View};
 
-use crate::chain::{Chain, Run, alice, bob, entries};
+use crate::chain::{Chain, Draft, Posted, Run, START, alice, bob, entries};
 use crate::module_validation::fixtures;
 use crate::typed::{self, Pool};
 
@@ -139,6 +140,36 @@ impl Generator {
         (0..count).map(|_| self.run(u)).collect()
     }
 
+    /// A block of up to four transactions, with mints, prices and nonces that most often allow it.
+    ///
+    /// They are chosen after the runs, so that bytes mean the runs that they mean to [`Self::block`]; where no bytes are
+    /// left the block is a plain one.
+    pub(crate) fn draft(&self, u: &mut Unstructured<'_>, supply: u64) -> Result<Draft> {
+        let runs = self.block(u)?;
+        let posted = runs.into_iter().map(|run| posted(u, run)).collect::<Result<_>>()?;
+        let count = match u.int_in_range(0..=15u8)? {
+            14 => 1,
+            15 => 2,
+            _ => 0,
+        };
+        let mints = (0..count).map(|_| self.mint(u, supply)).collect::<Result<_>>()?;
+        Ok(Draft { mints, posted })
+    }
+
+    fn mint(&self, u: &mut Unstructured<'_>, supply: u64) -> Result<Mint> {
+        let room = u64::MAX - supply;
+        let amount = match u.int_in_range(0..=15u8)? {
+            0..=8 => u.int_in_range(1..=2_000)?,
+            9..=11 => u.int_in_range(1..=room.max(1))?,
+            // All that there is room for, and one more.
+            12..=13 => room,
+            14 => room.saturating_add(1),
+            _ => u.arbitrary()?,
+        };
+        let to = *u.choose(&[alice(), bob(), poor(), Address::named("proposer"), stranger()])?;
+        Ok(Mint { to, amount })
+    }
+
     /// A transaction.
     pub(crate) fn run(&self, u: &mut Unstructured<'_>) -> Result<Run> {
         let sender = if u.ratio(2, 3)? { alice() } else { bob() };
@@ -205,6 +236,54 @@ impl Generator {
         let contract = if u.ratio(1, 16)? { *u.choose(&self.pool.addresses)? } else { *address };
         Ok(Payload::Call { contract, function, args, value })
     }
+}
+
+/// Gets money now and then, and has little.
+pub(crate) fn poor() -> Address {
+    Address::named("carol")
+}
+
+/// Has no account at first.
+pub(crate) fn stranger() -> Address {
+    Address::named("dave")
+}
+
+/// `run` at a price, mostly by its sender with the right nonce.
+fn posted(u: &mut Unstructured<'_>, mut run: Run) -> Result<Posted> {
+    // A limit below the envelope's cost refuses the whole block: most are raised.
+    if run.gas_limit < 60_000 && u.int_in_range(0..=3u8)? > 0 {
+        run.gas_limit = 1_000_000;
+    }
+    let limit = run.gas_limit.max(1);
+    // The largest price whose fee is a u64, and the one with which alice would have paid all that she began with.
+    let (whole, all) = (u64::MAX / limit, START / limit);
+    let mut gas_price = match u.int_in_range(0..=127u8)? {
+        0..=63 => 1,
+        64..=95 => 0,
+        96..=109 => u.int_in_range(2..=100_000)?,
+        110..=123 => u.int_in_range(1..=(all / 16).max(1))?,
+        124 => all.saturating_add(u.int_in_range(0..=1)?),
+        125 => whole.saturating_add(u.int_in_range(0..=2)?),
+        126 => all / 2,
+        _ => u.arbitrary()?,
+    };
+    let nonce_shift = match u.int_in_range(0..=255u8)? {
+        253 => 1,
+        254 => u64::MAX,
+        255 => u.arbitrary()?,
+        _ => 0,
+    };
+    let poor_one = match u.int_in_range(0..=31u8)? {
+        30 => Some(poor()),
+        31 => Some(stranger()),
+        _ => None,
+    };
+    if let Some(sender) = poor_one {
+        run.sender = sender;
+        // Most often for nothing: that is all it can pay.
+        gas_price = if u.int_in_range(0..=3u8)? > 0 { 0 } else { gas_price };
+    }
+    Ok(Posted { run, gas_price, nonce_shift })
 }
 
 /// Mostly small, at times more than anybody has.

@@ -44,7 +44,7 @@ mod witness_decoder;
 mod world;
 
 pub use campaign::{Inputs, corpus, prepare, run_corpus};
-pub use chain::{Chain, Run, alice, bob};
+pub use chain::{Chain, Draft, Posted, Run, alice, bob};
 pub use commitment::commitment;
 pub use engine_differential::engine_differential;
 pub use host_boundary::host_boundary;
