@@ -5,24 +5,29 @@
 //! Invariants:
 //! - no request panics or makes the node fail;
 //! - every answer is JSON-RPC within the limits, with a code that the page lists, its result or error as the OpenRPC file
-//!   describes it; a proof holds;
+//!   describes it; each call of a batch is answered once; a proof is of what was asked, under the chain's own header;
+//! - what is not `POST /` with JSON, or from another site, gets the status of HTTP that the page lists;
 //! - what reads changes nothing, and is answered alike when it is asked again;
 //! - what gets into a block was signed by its sender, as it stands there; value is conserved.
+//!
+//! Deliberately not here: subscriptions and what they push, which need a WebSocket; `vm-chain/tests` has them.
 
 mod answers;
 mod arguments;
 mod node;
+mod shape;
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use arbitrary::{Result, Unstructured};
-use http::{Request, Response};
+use http::Response;
 use serde_json::{Value, json};
 
-use self::answers::{Call, Judge, calls};
+use self::answers::{Call, Judge, calls, each_is_answered_once};
 use self::arguments::{Asker, Facts};
 use self::node::{BATCH, Blocks, Devnet, MINED_MAX, REQUEST_BYTES};
+use self::shape::Shape;
 use crate::campaign::Inputs;
 use crate::world::World;
 
@@ -59,7 +64,7 @@ pub fn rpc_request(data: &[u8]) {
     let mut session =
         Session { judge: &shared.judge, node: &mut node, mined: 0, named: false, changes: false };
     if selector.is_multiple_of(RAW) {
-        session.ask(rest.to_vec());
+        session.ask(rest.to_vec(), &Shape::default());
         node.end(None);
     } else {
         let mut asker = Asker::new(&shared.facts);
@@ -98,18 +103,27 @@ impl Session<'_> {
                 // White space is no reason to take more than the limit.
                 body.resize(REQUEST_BYTES + u.int_in_range(0..=2usize)? - 1, b' ');
             }
-            let waits = calls(&body)
-                .into_iter()
-                .any(|call| matches!(call.id, Some(Value::Null | Value::String(_) | Value::Number(_))));
+            let shape = Shape::choose(u)?;
             // Of a body that was not made here, and may have two ids, this can't be said.
-            let silent = self.ask(body).is_some_and(|answer| answer.status() == 204);
-            assert!(!(waits && silent), "a call got no answer");
+            let (calls, is_batch) = (calls(&body), body.starts_with(b"["));
+            if let Some(answer) = self.ask(body, &shape) {
+                each_is_answered_once(&calls, is_batch, &answer);
+            }
         }
         Ok(())
     }
 
-    /// Posts `body` and holds its answer to what must hold; none if the body asks for too much.
-    fn ask(&mut self, body: Vec<u8>) -> Option<Response<Vec<u8>>> {
+    /// Sends `body` and holds its answer to what must hold; none if HTTP refuses it, or it asks for too much.
+    fn ask(&mut self, body: Vec<u8>, shape: &Shape) -> Option<Response<Vec<u8>>> {
+        if let Some(status) = shape.status(body.len()) {
+            let answer = self.node.ask(shape.request(body));
+            assert_eq!(answer.status(), status, "{shape:?}");
+            answers::assert_says_why(&answer);
+            if !self.changes {
+                self.node.assert_unchanged();
+            }
+            return None;
+        }
         let calls = calls(&body);
         if !self.affords(&calls) {
             return None;
@@ -120,9 +134,9 @@ impl Session<'_> {
             self.node.will_change();
         }
         let bytes = body.len();
-        let request = post(body);
+        let request = shape.request(body);
         let answer = self.node.ask(request.clone());
-        self.judge.check(&calls, bytes, &answer);
+        self.judge.check(&calls, bytes, &answer, &self.node.chain(), self.changes);
         if !self.changes {
             self.node.assert_unchanged();
             let again = self.node.ask(request);
@@ -140,11 +154,6 @@ impl Session<'_> {
         self.mined = counts.fold(self.mined, u64::saturating_add);
         self.mined <= MINED_MAX
     }
-}
-
-fn post(body: Vec<u8>) -> Request<Vec<u8>> {
-    let request = Request::post("/").header("host", "localhost").header("content-type", "application/json");
-    request.body(body).unwrap()
 }
 
 /// One request, a batch, or something else that is JSON.
@@ -230,11 +239,8 @@ mod tests {
                 if changes(&method) {
                     node.will_change();
                 }
-                let answer: Value =
-                    match serde_json::from_slice(node.ask(post(request.to_string().into())).body()) {
-                        Ok(answer) => answer,
-                        Err(_) => continue,
-                    };
+                let request = Shape::default().request(request.to_string().into());
+                let Ok(answer) = serde_json::from_slice::<Value>(node.ask(request).body()) else { continue };
                 let end = answer["error"]["code"].as_i64().unwrap_or_default();
                 *ends.entry(method).or_default().entry(end).or_default() += 1;
             }
@@ -254,6 +260,33 @@ mod tests {
             }
         }
         assert!(poor.is_empty(), "{poor:?}");
+    }
+
+    #[test]
+    fn every_other_request_gets_the_status_that_the_page_lists() {
+        let shared = shared();
+        let mut node = shared.node.lock().unwrap_or_else(PoisonError::into_inner);
+        node.begin(Blocks::OnRequest);
+        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "vm_status", "params": {} }).to_string();
+        let mut met: BTreeMap<u16, u32> = BTreeMap::new();
+        for shape in Shape::all() {
+            let answer = node.ask(shape.request(body.clone().into()));
+            match shape.status(body.len()) {
+                Some(status) => {
+                    assert_eq!(answer.status(), status, "{shape:?}");
+                    answers::assert_says_why(&answer);
+                    *met.entry(status).or_default() += 1;
+                }
+                None => {
+                    shared.judge.check(&calls(body.as_bytes()), body.len(), &answer, &node.chain(), false)
+                }
+            }
+        }
+        assert!([200, 403, 404, 405, 415].iter().all(|status| met[status] > 5), "{met:?}");
+        let long = Shape::default().request(vec![b' '; REQUEST_BYTES + 1]);
+        assert_eq!(node.ask(long).status(), 413);
+        node.assert_unchanged();
+        node.end(None);
     }
 
     #[test]

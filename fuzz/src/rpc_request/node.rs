@@ -180,11 +180,11 @@ impl Devnet {
 
     /// Ends an input: whatever is in the chain then was signed by its sender, and is one of `sent` if given.
     pub(super) fn end(&mut self, sent: Option<&dyn Fn(&Signed) -> bool>) {
+        let failure = self.running().producer.failure();
+        assert_eq!(failure, None, "no request makes a node fail");
         if !self.dirty {
             return;
         }
-        let failure = self.running().producer.failure();
-        assert_eq!(failure, None, "no request makes a node fail");
         self.stop();
         self.check(sent);
         self.restore();
