@@ -8,10 +8,11 @@ use std::sync::OnceLock;
 use arbitrary::Unstructured;
 use vm_core::{Block, Header, Key, Params};
 use vm_host::{Options, StatelessError, Vm};
-use vm_state::{ProofError, ProofRequest, View, Witness};
+use vm_state::{ProofError, ProofRequest, ReadError, View, Witness};
 
 use crate::campaign::Inputs;
 use crate::entries::edited;
+use crate::naive::part::{Part, Shown, entry_key_len, read};
 use crate::proof_decoder::root_of_part;
 use crate::world::World;
 
@@ -91,18 +92,47 @@ impl Case {
         let parent = Header { state_root: root, ..self.parent.clone() };
         let witness = Witness::open(&parent, bytes).unwrap();
         let view = witness.view(&parent);
-        // Whatever is there can be read, and what is hidden is an error.
-        let mut from = Some(Key::EMPTY);
-        while let Some(Ok(Some((key, value)))) = from.map(|from| view.next(&Key::EMPTY, &from)) {
-            assert_eq!(view.get(&key), Ok(Some(value)));
-            from = key.successor();
-        }
+        shows_what_the_page_reads(&read(bytes, entry_key_len).unwrap(), &view);
         let nothing = witness.check_exact(&ProofRequest::new());
         assert!(matches!(nothing, Ok(()) | Err(ProofError::Superfluous)));
         // Any end but a panic: the entries are nobody's, and may well be damaged.
         if let Ok(header) = self.run(&parent, bytes) {
             assert_eq!(header.parent, parent.hash());
         }
+    }
+}
+
+/// Holds that `view` shows every entry of `part`, and that a search from the beginning and from behind each of them,
+/// whatever is hidden in between, finds what the page says, or that it is hidden.
+fn shows_what_the_page_reads(part: &Part, view: &dyn View) {
+    let mut starts = vec![Some(Key::EMPTY)];
+    for (key, shown) in leaves(part) {
+        let key = Key::from_bytes(key).unwrap();
+        let expected = match shown {
+            Shown::Value(value) => Ok(Some(value.as_slice().into())),
+            Shown::Hash(_) => Err(ReadError::WitnessIncomplete),
+        };
+        assert_eq!(view.get(&key), expected, "{key:?}");
+        starts.extend([Some(key), key.successor()]);
+    }
+    for start in starts.into_iter().flatten() {
+        let expected = match part.search(&[], start.as_bytes()) {
+            Some(Some((key, Shown::Value(value)))) => {
+                Ok(Some((Key::from_bytes(key).unwrap(), value.as_slice().into())))
+            }
+            Some(None) => Ok(None),
+            Some(Some((_, Shown::Hash(_)))) | None => Err(ReadError::WitnessIncomplete),
+        };
+        assert_eq!(view.next(&Key::EMPTY, &start), expected, "from {start:?}");
+    }
+}
+
+/// The keys that `part` shows, ascending, and what it shows of their values.
+fn leaves(part: &Part) -> Vec<(&[u8], &Shown)> {
+    match part {
+        Part::Empty | Part::Hidden(_) => vec![],
+        Part::Leaf(key, shown) => vec![(key.as_slice(), shown)],
+        Part::Fork(_, left, right) => [leaves(left), leaves(right)].concat(),
     }
 }
 
@@ -117,4 +147,21 @@ pub(crate) fn seeds() -> Vec<(String, Vec<u8>)> {
         seeds.push((format!("vector-{name}"), [&[0][..], &bytes].concat()));
     }
     seeds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_block_s_witness_shows_entries_behind_hidden_ones() {
+        let case = case();
+        let part = read(&case.witness, entry_key_len).unwrap();
+        let shown: Vec<Key> = leaves(&part).iter().map(|(key, _)| Key::from_bytes(key).unwrap()).collect();
+        let hidden = shown.iter().filter_map(Key::successor);
+        let hidden = hidden.filter(|from| part.search(&[], from.as_bytes()).is_none()).count();
+        assert!(shown.is_sorted() && shown.len() > 8 && hidden > 4, "{hidden} of {} are last", shown.len());
+        let witness = Witness::open(&case.parent, &case.witness).unwrap();
+        shows_what_the_page_reads(&part, &witness.view(&case.parent));
+    }
 }
