@@ -15,8 +15,8 @@ use vm_core::{
 use vm_fuzz::{Chain, Inputs, Run, Wasm, alice, bob, with_interface};
 use vm_host::{Options, Vm, validate_module};
 use vm_state::{
-    EventProof, ProofError, ProofRequest, ReceiptProof, TrieBuilder, TrieView, Value, View, Witness, prove,
-    verify, verify_chunk, verify_walk,
+    EventProof, ProofError, ProofRequest, ReceiptProof, TrieBuilder, TrieView, Value, Witness, prove, verify,
+    verify_chunk, verify_walk,
 };
 
 #[global_allocator]
