@@ -19,10 +19,12 @@ mod trial;
 
 use std::sync::Arc;
 
-use common::puppet::{Arg, Plan, SCRATCH, puppet};
+use common::puppet::{Plan, SCRATCH, puppet};
 use common::*;
-use table::{Case, Done, Error, Given, Halt, ObjectNotFound, Op, Owner, Permission, Running, Sender, TABLE};
-use trial::{around, set, trial};
+use table::{
+    Case, Done, Error, Given, Halt, Handle, ObjectNotFound, Op, Owner, Permission, Running, Sender, TABLE,
+};
+use trial::{around, create, trial};
 use vm_core::abi::HostFunction as F;
 use vm_core::{Address, ErrorCode, Key, ObjectId, ObjectMeta, Payload, Policy, Status};
 use vm_host::{BlockOutcome, Change, FrameTrace, Options, TraceLevel};
@@ -58,9 +60,7 @@ impl Stage {
                 let contract = chain.deploy(&code);
                 let owner = owner.unwrap_or(contract);
                 let mut plan = Plan::default();
-                let number = if policy == Policy::Owner { 1 } else { 0 };
-                let object = Arg::Out(plan.op(F::object_create, &[number.into()]));
-                set(&mut plan, object, 1);
+                let object = create(&mut plan, policy);
                 let to = plan.bytes(&owner.0);
                 plan.op(F::object_set_owner, &[object, to]);
                 assert!(chain.call_value(contract, "run", plan.encode(), 0).status.is_success());
@@ -127,11 +127,14 @@ impl Stage {
             }
         };
         assert_verdict(case, frame, slot, owner);
+        let is_own = case.handle == Handle::Created;
+        let made = || ObjectId::derive(&contract, &outcome.transactions[0].hash, 0);
+        let object = if is_own { made() } else { object };
         let field = Some(vec![1]);
         // What a frame that ended did stays; what this one did goes with it, if it halts.
         let stays = if case.given == Given::Earlier { owner } else { began };
         let expected = match (case.verdict(), case.op) {
-            (Halt(_), _) => Some((stays, field)),
+            (Halt(_), _) => Some((stays, field)).filter(|_| !is_own),
             (Done, Op::Set) => Some((owner, Some(vec![2]))),
             (Done, Op::Remove) => Some((owner, None)),
             (Done, Op::Give) => Some((carol(), field)),

@@ -53,6 +53,8 @@ pub(crate) enum Handle {
     Owner,
     /// The same, as `objects_of` gives it.
     List,
+    /// From `object_create`: the frame made the object itself.
+    Created,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,7 +152,8 @@ pub(crate) struct Case {
     pub(crate) owner: Owner,
     pub(crate) given: Given,
     pub(crate) handle: Handle,
-    /// The frame had the handle before it gave the object to its owner.
+    /// The frame had the handle before it gave the object to its owner, by another. A handle from `object_create` is always
+    /// older than the gift; if this does not hold, the gift was made by that handle.
     pub(crate) stale: bool,
     pub(crate) view: bool,
     pub(crate) op: Op,
@@ -177,7 +180,7 @@ impl Case {
                         [Owner::Sender, Owner::Contract, Owner::Origin, Owner::Running, Owner::Stranger]
                     {
                         for given in [Given::Before, Given::Here, Given::Earlier, Given::Undone] {
-                            for handle in [Handle::Id, Handle::Owner, Handle::List] {
+                            for handle in [Handle::Id, Handle::Owner, Handle::List, Handle::Created] {
                                 for (stale, view) in [(false, false), (false, true), (true, false)] {
                                     let case = |op| Self {
                                         running,
@@ -222,7 +225,8 @@ impl Case {
                 self.sender == Sender::Account && self.given == Given::Before && self.handle == Handle::Id
             }
         };
-        owner && frames && running && (!self.stale || self.given == Given::Here)
+        let made = self.handle != Handle::Created || self.given == Given::Here;
+        owner && frames && running && made && (!self.stale || self.given == Given::Here)
     }
 
     pub(crate) fn row(&self) -> usize {

@@ -1,7 +1,7 @@
 //! The plans of the frames that try an operation, and of those around them.
 
 use vm_core::abi::HostFunction as F;
-use vm_core::{Address, ObjectId};
+use vm_core::{Address, ObjectId, Policy};
 
 use super::carol;
 use super::common::puppet::{Arg, Plan, SCRATCH};
@@ -22,6 +22,14 @@ pub(crate) fn by_id(plan: &mut Plan, object: ObjectId) -> Arg {
     Arg::Out(plan.op(F::object_get, &[id]))
 }
 
+/// Makes an object with one field.
+pub(crate) fn create(plan: &mut Plan, policy: Policy) -> Arg {
+    let number = if policy == Policy::Owner { 1 } else { 0 };
+    let object = Arg::Out(plan.op(F::object_create, &[number.into()]));
+    set(plan, object, 1);
+    object
+}
+
 /// Gets a handle of the object, which `owner` owns: the frame's handle with this number.
 pub(crate) fn take(plan: &mut Plan, handle: Handle, object: ObjectId, owner: Address, number: u64) -> Arg {
     match handle {
@@ -35,11 +43,15 @@ pub(crate) fn take(plan: &mut Plan, handle: Handle, object: ObjectId, owner: Add
             plan.op(F::objects_of, &[owner, cursor, SCRATCH.into(), 1.into()]);
             Arg::Num(number)
         }
+        Handle::Created => panic!("no frame gets it of an object that is there"),
     }
 }
 
 /// The plan of the frame that tries the operation, and the operation's slot.
 pub(crate) fn trial(case: &Case, object: ObjectId, began: Address, owner: Address) -> (Plan, usize) {
+    if case.handle == Handle::Created {
+        return trial_of_own(case, owner);
+    }
     let mut plan = Plan::default();
     let held = case.stale.then(|| take(&mut plan, case.handle, object, began, 0));
     if case.given == Given::Here {
@@ -49,12 +61,25 @@ pub(crate) fn trial(case: &Case, object: ObjectId, began: Address, owner: Addres
     }
     let number = if case.given == Given::Here { 1 } else { 0 };
     let handle = held.unwrap_or_else(|| take(&mut plan, case.handle, object, owner, number));
-    let slot = attempt(&mut plan, case.op, handle, object, owner);
+    let id = plan.bytes(&object.0);
+    let slot = attempt(&mut plan, case.op, handle, id, owner);
     (plan, slot)
 }
 
-/// Adds the operation and the frame's end; the operation's slot.
-pub(crate) fn attempt(plan: &mut Plan, op: Op, handle: Arg, object: ObjectId, owner: Address) -> usize {
+/// The same on an object that the frame makes.
+fn trial_of_own(case: &Case, owner: Address) -> (Plan, usize) {
+    let mut plan = Plan::default();
+    let handle = create(&mut plan, case.policy);
+    let id: Arg = (SCRATCH + 128).into();
+    plan.op(F::object_id, &[handle, id]);
+    let by = if case.stale { Arg::Out(plan.op(F::object_get, &[id])) } else { handle };
+    give(&mut plan, by, owner);
+    let slot = attempt(&mut plan, case.op, handle, id, owner);
+    (plan, slot)
+}
+
+/// Adds the operation and the frame's end; the operation's slot. `id`: where the object's id stands.
+pub(crate) fn attempt(plan: &mut Plan, op: Op, handle: Arg, id: Arg, owner: Address) -> usize {
     let out: Arg = (SCRATCH + 64).into();
     let name = plan.bytes(b"f");
     let slot = match op {
@@ -66,10 +91,7 @@ pub(crate) fn attempt(plan: &mut Plan, op: Op, handle: Arg, object: ObjectId, ow
         Op::Remove => plan.op(F::field_remove, &[handle, name, 1.into()]),
         Op::Give => give(plan, handle, carol()),
         Op::GiveToOwner => give(plan, handle, owner),
-        Op::Delete => {
-            let id = plan.bytes(&object.0);
-            plan.op(F::object_delete, &[id])
-        }
+        Op::Delete => plan.op(F::object_delete, &[id]),
     };
     if matches!(op, Op::ReadOwner | Op::ReadContract | Op::ReadId) {
         plan.op(F::ret, &[out, 32.into()]);
