@@ -1,7 +1,6 @@
 //! The permission table (R16 to R18, R21, R30, R33, R44), written down by hand, against the VM: every combination of
-//! policy, sender, owner, running contract, view and operation, for handles of an object that was there before (by id, by
-//! owner, from a list; not the one that `object_create` returns), with ownership that changed earlier in the transaction or
-//! not.
+//! policy, sender, owner, running contract, view and operation, for handles got in every way (by id, by owner, from a list,
+//! from making the object), with ownership that changed earlier in the transaction or not.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::default_numeric_fallback,
