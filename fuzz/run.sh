@@ -12,8 +12,8 @@
 # Installs cargo-fuzz from crates.io where it is missing.
 # Settings: CARGO_TARGET_DIR as for cargo (fuzz/target), SANITIZER (address), JOBS (1 process), TOOLCHAIN (nightly; empty
 # for cargo's own), SEED (one of the system's, printed), FIGURES (a file that gets the figures of each run, a line of
-# name=value words; ? seconds are those of a run that a finding ended), PROFILE (release; dev is built in a fraction of the time and runs slower: for CI, which asks whether
-# targets work).
+# name=value words; ? seconds are those of a run that a finding ended), PROFILE (release; dev is built in a fraction of
+# the time and runs slower: for CI, which asks whether targets work).
 set -euo pipefail
 
 fuzz=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

@@ -7,7 +7,7 @@
 //! Invariants:
 //! - entries are believed only after the chunk has hashed to the trusted root, in the place where it was expected;
 //! - who has all chunks in order, the last one included, has all entries of the state and no others;
-//! - checking holds no more than 100 bytes for each of the chunk's: bound its length first.
+//! - checking holds no more than 200 bytes for each of the chunk's: bound its length first.
 //!
 //! Deliberately not here: which root to trust, and receipts: a state knows nothing of them.
 

@@ -18,7 +18,7 @@ pub struct Witness {
 impl Witness {
     /// Reads a witness of the state after the block with the trusted header `parent`.
     ///
-    /// Holds at most 100 bytes for each of `bytes`: bound their length first.
+    /// Holds at most 200 bytes for each of `bytes`: bound their length first.
     ///
     /// # Errors
     ///
