@@ -9,8 +9,18 @@ const SHOWN = 25;
 const page = document.getElementById("page");
 const head = document.getElementById("head");
 
-// What was heard since the page was opened, newest first.
+// The chain's end, newest first: what was read, and what was heard since the reading began.
 const live = { blocks: [], events: [] };
+
+const blockPlace = ({ header }) => [header.height];
+const eventPlace = (it) => [it.height, it.transaction_index, it.index];
+
+// `items` and `more` by `place`, newest first, each place once: the item of `more` where both have it.
+function newest(items, more, place) {
+  const byPlace = new Map([...items, ...more].map((it) => [place(it).join(), it]));
+  const later = (left, right) => place(right).map((at, level) => at - place(left)[level]).find((apart) => apart !== 0) ?? 0;
+  return [...byPlace.values()].sort(later).slice(0, SHOWN);
+}
 
 function what(payload) {
   switch (payload.kind) {
@@ -39,11 +49,13 @@ async function recent(height) {
 }
 
 async function overview() {
-  const status = await call("vm_status");
-  const height = status.head.height;
-  live.blocks = await recent(height);
-  const page = await call("vm_events", { filter: { from: Math.max(0, height - 1000) } });
-  live.events = page.events.reverse().slice(0, SHOWN);
+  live.blocks = [];
+  live.events = [];
+  const { head: { height } } = await call("vm_status");
+  head.textContent = `block ${height}`;
+  const [blocks, { events }] = await Promise.all([recent(height), call("vm_events", { filter: { from: Math.max(0, height - 1000) } })]);
+  live.blocks = newest(blocks, live.blocks, blockPlace);
+  live.events = newest(events, live.events, eventPlace);
   return [
     el("h2", {}, "Blocks"), el("div", { id: "blocks" }, blockTable(live.blocks)),
     el("h2", {}, "Events"), el("div", { id: "events" }, eventTable(live.events)),
@@ -140,10 +152,14 @@ const PAGES = { "": overview, block, tx: transaction, contracts, contract, owner
 
 let shown = 0;
 
+function pageOf(fragment) {
+  const [, kind = "", id] = fragment.split("/");
+  return { make: PAGES[kind] ?? overview, id };
+}
+
 async function open() {
-  const [, kind = "", id] = location.hash.split("/");
+  const { make, id } = pageOf(location.hash);
   const mine = ++shown;
-  const make = PAGES[kind] ?? overview;
   let content;
   try {
     content = await make(id);
@@ -179,15 +195,29 @@ document.getElementById("search").addEventListener("submit", async (submitted) =
   else field.reportValidity();
 });
 
+// A block at a height that was seen before follows a rollback: what stood there and above is gone.
 function heardBlock(it) {
-  head.textContent = `block ${it.header.height}`;
-  live.blocks = [it, ...live.blocks.filter(({ header }) => header.height < it.header.height)].slice(0, SHOWN);
+  const { height } = it.header;
+  head.textContent = `block ${height}`;
+  if (live.blocks.some(({ header }) => header.height >= height && header.hash !== it.header.hash)) {
+    live.blocks = live.blocks.filter(({ header }) => header.height < height);
+    const sent = new Set(it.transactions.map(({ hash }) => hash));
+    live.events = live.events.filter((event) => event.height < height || sent.has(event.transaction));
+    document.getElementById("events")?.replaceChildren(eventTable(live.events));
+  }
+  live.blocks = newest(live.blocks, [it], blockPlace);
   document.getElementById("blocks")?.replaceChildren(blockTable(live.blocks));
 }
 
 function heardEvent(it) {
-  live.events = [it, ...live.events].slice(0, SHOWN);
+  live.events = newest(live.events, [it], eventPlace);
   document.getElementById("events")?.replaceChildren(eventTable(live.events));
+}
+
+// What happened before the subscriptions began, or while they were broken, was not heard: the overview reads it.
+function connection(connected) {
+  document.body.classList.toggle("offline", !connected);
+  if (connected && pageOf(location.hash).make === overview) open();
 }
 
 async function start() {
@@ -200,7 +230,7 @@ async function start() {
   follow([
     { method: "vm_subscribe_blocks", heard: heardBlock },
     { method: "vm_subscribe_events", params: { filter: {} }, heard: heardEvent },
-  ], (connected) => document.body.classList.toggle("offline", !connected));
+  ], connection);
 }
 
 start().catch((error) => { head.textContent = error.message; });

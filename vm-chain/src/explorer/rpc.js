@@ -24,14 +24,13 @@ export async function call(method, params = {}) {
 
 const RETRY_MS = 1000;
 
-// Calls `heard` with each item of the subscriptions `wanted` ({ method, params, heard }), and `state` with true or false
-// as the connection comes and goes.
+// Calls `heard` with each item of the subscriptions `wanted` ({ method, params, heard }), and `state` with true once all of
+// them have begun and with false when the connection is gone: what happens in between is not heard.
 export function follow(wanted, state) {
   const socket = new WebSocket(url.href.replace(/^http/, "ws"));
   const asked = new Map();
   const heard = new Map();
   socket.addEventListener("open", () => {
-    state(true);
     wanted.forEach((subscription, index) => {
       asked.set(index, subscription);
       const { method, params = {} } = subscription;
@@ -43,6 +42,7 @@ export function follow(wanted, state) {
     if (asked.has(message.id)) {
       if (message.result !== undefined) heard.set(message.result, asked.get(message.id).heard);
       asked.delete(message.id);
+      if (asked.size === 0) state(true);
     } else if (message.params) {
       heard.get(message.params.subscription)?.(message.params.result);
     }
