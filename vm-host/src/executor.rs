@@ -15,13 +15,13 @@ use alloc::vec::Vec;
 use vm_core::interface::{ArgumentError, Flags, check_within};
 use vm_core::{Address, Contract, ErrorCode, Gas, Hash, Key, Status};
 use vm_state::{NodeFailure, ReadError};
-use wasmi::{Store, TrapCode, TypedResumableCall, Val};
+use wasmi::{Instance, Store, TrapCode, TypedResumableCall, Val};
 
 use crate::error::{Answer, Fault};
 use crate::frame::{CallRequest, Frame, FrameEnd, FrameState, Identity, PageLimiter, Target};
 use crate::host::move_balance;
 use crate::meter::Meter;
-use crate::module::{ModuleCache, Prepared};
+use crate::module::{IdleInstances, ModuleCache, Prepared, Running};
 use crate::session::{FrameCheckpoint, Session};
 use crate::trace::{FrameEnter, FrameExit, FrameKind};
 use crate::transaction::store_code;
@@ -296,26 +296,32 @@ impl Executor<'_> {
             }
             None => (prepared, function, pages_max),
         };
-        let mut store =
-            Store::new(&prepared.engine, FrameState::new(session, identity, PageLimiter::new(pages_max)));
+        #[cfg_attr(not(feature = "testing"), expect(unused_mut, reason = "only a native frame changes it"))]
+        let mut state = FrameState::new(session, identity, PageLimiter::new(pages_max));
         #[cfg(feature = "testing")]
         {
-            store.data_mut().native = native;
+            state.native = native;
         }
+        let waits = prepared.reuse.as_ref().and_then(|_| self.cache.idle.take(&prepared.code_hash));
+        let (mut store, started) = match waits {
+            Some(idle) => {
+                let (store, instance, running) = idle.renew(state)?;
+                (store, Ok((instance, Some(running))))
+            }
+            None => start_anew(&prepared, state),
+        };
         #[cfg(feature = "profile")]
         if let Some(wrappers) = &prepared.wrappers
             && let Some(observer) = store.data_mut().session().observer.as_mut()
         {
             observer.frame_start(&wrappers.code_hash, &prepared.info.interface, fuel);
         }
-        store.limiter(|state| &mut state.pages);
         store.set_fuel(fuel).map_err(|_| NodeFailure::Invariant("the engine counts fuel"))?;
-        let instance = prepared.linker.instantiate_and_start(&mut store, &prepared.module);
-        let entry = instance.and_then(|instance| {
-            store.data_mut().memory = instance.get_memory(&store, vm_core::abi::MEMORY_EXPORT);
-            instance.get_typed_func::<(), ()>(&store, &function)
-        });
-        self.frames.push(frame.frame(store, prepared));
+        let (entry, running) = match started {
+            Ok((instance, running)) => (instance.get_typed_func::<(), ()>(&store, &function), running),
+            Err(error) => (Err(error), None),
+        };
+        self.frames.push(frame.frame(store, running, prepared));
         let frame = self.top()?;
         let result = match entry {
             Ok(entry) => entry.call_resumable(&mut frame.store, ()),
@@ -399,7 +405,7 @@ impl Executor<'_> {
             Err(error) => frame.end_of(&error)?,
         };
         let frame = self.frames.pop().ok_or(NodeFailure::Invariant("the running frame is on the stack"))?;
-        frame.close(end, pages).map(Signal::Done)
+        frame.close(end, pages, &self.cache.idle).map(Signal::Done)
     }
 }
 
@@ -483,9 +489,9 @@ struct Opening {
 }
 
 impl Opening {
-    fn frame(self, store: Store<FrameState>, module: Arc<Prepared>) -> Frame {
+    fn frame(self, store: Store<FrameState>, running: Option<Running>, module: Arc<Prepared>) -> Frame {
         let Self { checkpoint, granted, prepaid } = self;
-        Frame { store, waiting: None, checkpoint, granted, prepaid, callees: 0, module }
+        Frame { store, waiting: None, checkpoint, granted, prepaid, callees: 0, running, module }
     }
 }
 
@@ -509,7 +515,7 @@ impl Frame {
     }
 
     /// Commits or rolls back, and accounts for the frame's fuel.
-    fn close(mut self, end: FrameEnd, pages: u32) -> Result<Done, ReadError> {
+    fn close(mut self, end: FrameEnd, pages: u32, idle: &IdleInstances) -> Result<Done, ReadError> {
         let fuel = self.store.get_fuel().map_err(|_| NodeFailure::Invariant("the engine counts fuel"))?;
         let mut session = self.store.data_mut().take_session();
         if !matches!(end, FrameEnd::Returned(_)) {
@@ -532,9 +538,37 @@ impl Frame {
         } else {
             fuel
         };
-        Ok(exit(session, end, self.granted, fuel_left))
+        let granted = self.granted;
+        if matches!(end, FrameEnd::Returned(_)) {
+            self.give_back(idle);
+        }
+        Ok(exit(session, end, granted, fuel_left))
+    }
+
+    /// Leaves the instance to the next frame that runs the same code.
+    fn give_back(self, idle: &IdleInstances) {
+        let Self { store, running, module, .. } = self;
+        if let Some(instance) = running.and_then(|running| running.end(store, &module.info)) {
+            idle.give(module.code_hash, instance);
+        }
     }
 }
+
+/// A store with a fresh instance of the module.
+fn start_anew(prepared: &Prepared, state: FrameState) -> (Store<FrameState>, Result<Started, wasmi::Error>) {
+    let mut store = Store::new(&prepared.engine, state);
+    store.limiter(|state| &mut state.pages);
+    let instance = prepared.linker.instantiate_and_start(&mut store, &prepared.module);
+    let started = instance.map(|instance| {
+        let memory = instance.get_memory(&store, vm_core::abi::MEMORY_EXPORT);
+        store.data_mut().memory = memory;
+        (instance, memory.and_then(|memory| Running::new(prepared, &store, instance, memory)))
+    });
+    (store, started)
+}
+
+/// An instance, and what it takes to use it again.
+type Started = (Instance, Option<Running>);
 
 /// The code of a wasm trap; running out of host memory is a node failure.
 fn trap_code(trap: TrapCode) -> Result<ErrorCode, NodeFailure> {

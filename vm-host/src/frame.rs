@@ -14,7 +14,7 @@ use wasmi::errors::{MemoryError, TableError};
 use wasmi::{Memory, ResourceLimiter, Store, TypedResumableCallHostTrap};
 use wasmi_core::LimiterError;
 
-use crate::module::Prepared;
+use crate::module::{Prepared, Running};
 use crate::resources::HostFuel;
 use crate::session::{FrameCheckpoint, Session};
 
@@ -181,6 +181,8 @@ pub(crate) struct Frame {
     pub(crate) prepaid: u64,
     /// What its callees burned of the grant.
     pub(crate) callees: u64,
+    /// What it takes to use its instance again; `None` where it is not.
+    pub(crate) running: Option<Running>,
     /// What it runs; kept alive while it does.
     pub(crate) module: Arc<Prepared>,
 }
@@ -200,6 +202,12 @@ pub(crate) struct PageLimiter {
 impl PageLimiter {
     pub(crate) fn new(max: u32) -> Self {
         Self { max, now: 0, peak: 0, host_memory_exhausted: false }
+    }
+
+    /// The memory is there already, with so many pages.
+    pub(crate) fn started(&mut self, pages: u32) {
+        self.now = pages;
+        self.peak = self.peak.max(pages);
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod cache;
 mod engine;
+mod instance;
 mod validate;
 
 pub(crate) use cache::{ModuleCache, Prepared};
@@ -9,4 +10,5 @@ pub(crate) use cache::{ModuleCache, Prepared};
 pub(crate) use engine::engine;
 #[cfg(feature = "profile")]
 pub(crate) use engine::engine_of_depth;
+pub(crate) use instance::{IdleInstances, Running};
 pub use validate::{ModuleError, ModuleInfo, validate_module};

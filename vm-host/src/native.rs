@@ -71,10 +71,12 @@ pub(crate) fn shim(prepared: &Prepared, params: &Params) -> Result<Arc<Prepared>
     linker.func_wrap(NATIVE_MODULE, "next", next).map_err(|_| BROKEN)?;
     let (info, native) = (prepared.info.clone(), prepared.native.clone());
     Ok(Arc::new(Prepared {
+        code_hash: prepared.code_hash,
         engine,
         module,
         linker,
         info,
+        reuse: None,
         native,
         #[cfg(feature = "profile")]
         wrappers: None,

@@ -65,10 +65,12 @@ pub(crate) fn prepare(
     let wrappers = Wrappers { code_hash, fuel: instrumented.fuel.iter().copied().collect() };
     link(&mut linker, instrumented.imports, instrumented.fuel)?;
     Ok(Prepared {
+        code_hash,
         engine,
         module,
         linker,
         info,
+        reuse: None,
         #[cfg(feature = "testing")]
         native: None,
         wrappers: Some(wrappers),

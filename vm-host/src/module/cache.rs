@@ -3,15 +3,18 @@
 //! A cache belongs to one [`Params`](vm_core::Params), hence to one engine version and one gas schedule: no entry
 //! can outlive its rules. Loading is priced the same whether the cache has the module or not (DESIGN 10, rule 16).
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use spin::Mutex;
 use vm_core::{Hash, Params};
 use vm_state::NodeFailure;
 use wasmi::{Engine, Linker, Module};
 
 use super::engine::engine;
+use super::instance::{IdleInstances, Reuse};
 use super::validate::{ModuleInfo, validate_module};
 use crate::frame::FrameState;
 use crate::host;
@@ -24,10 +27,13 @@ use crate::trace::{Observer, TraceLevel, Tracer};
 /// A module ready to be instantiated.
 #[derive(Debug)]
 pub(crate) struct Prepared {
+    pub(crate) code_hash: Hash,
     pub(crate) engine: Engine,
     pub(crate) module: Module,
     pub(crate) linker: Linker<FrameState>,
     pub(crate) info: ModuleInfo,
+    /// How its instances serve more than one frame, if they do.
+    pub(crate) reuse: Option<Reuse>,
     /// Stands in for this code: its test's native function.
     #[cfg(feature = "testing")]
     pub(crate) native: Option<Arc<dyn NativeContract>>,
@@ -38,18 +44,24 @@ pub(crate) struct Prepared {
 
 impl Prepared {
     /// Translates stored code, which deployment has validated.
-    fn new(code: &[u8], params: &Params) -> Result<Self, NodeFailure> {
+    fn new(code_hash: Hash, code: &[u8], params: &Params) -> Result<Self, NodeFailure> {
         let info = validate_module(code, params)
             .map_err(|_| NodeFailure::Invariant("stored code was validated when it was deployed"))?;
         let engine = engine(params);
-        let module = Module::new(&engine, code)
+        let (reuse, code) = match Reuse::of(code, &info) {
+            Some((reuse, code)) => (Some(reuse), Cow::Owned(code)),
+            None => (None, Cow::Borrowed(code)),
+        };
+        let module = Module::new(&engine, &code)
             .map_err(|_| NodeFailure::Invariant("the engine takes what our validator takes"))?;
         let linker = host::linker(&engine)?;
         Ok(Self {
+            code_hash,
             engine,
             module,
             linker,
             info,
+            reuse,
             #[cfg(feature = "testing")]
             native: None,
             #[cfg(feature = "profile")]
@@ -70,6 +82,8 @@ fn weight(info: &ModuleInfo) -> u64 {
 #[derive(Debug)]
 pub(crate) struct ModuleCache {
     inner: Mutex<Inner>,
+    /// Instances between two frames; nobody reuses one of a module that is not in the cache any more.
+    pub(crate) idle: IdleInstances,
     bytes_max: u64,
     #[cfg(feature = "testing")]
     natives: BTreeMap<Hash, Arc<dyn NativeContract>>,
@@ -91,6 +105,7 @@ impl ModuleCache {
     pub(crate) fn new(bytes_max: u64) -> Self {
         Self {
             inner: Mutex::new(Inner::default()),
+            idle: IdleInstances::default(),
             bytes_max,
             #[cfg(feature = "testing")]
             natives: BTreeMap::new(),
@@ -137,7 +152,7 @@ impl ModuleCache {
             return Ok(found);
         }
         // Translated outside the lock: two threads may both do it, and get equal modules.
-        let prepared = Prepared::new(code, params)?;
+        let prepared = Prepared::new(*hash, code, params)?;
         #[cfg(feature = "profile")]
         let prepared = match self.profiler {
             Some(_) => crate::profile::prepare(*hash, code, prepared.info, params)?,
@@ -146,7 +161,8 @@ impl ModuleCache {
         #[cfg(feature = "testing")]
         let prepared = Prepared { native: self.natives.get(hash).cloned(), ..prepared };
         let prepared = Arc::new(prepared);
-        self.inner.lock().insert(*hash, &prepared, self.bytes_max);
+        let evicted = self.inner.lock().insert(*hash, &prepared, self.bytes_max);
+        evicted.iter().for_each(|gone| self.idle.forget(&gone.code_hash));
         Ok(prepared)
     }
 }
@@ -161,20 +177,24 @@ impl Inner {
         Some(prepared.clone())
     }
 
-    fn insert(&mut self, hash: Hash, prepared: &Arc<Prepared>, bytes_max: u64) {
+    /// Returns the modules that had to go.
+    fn insert(&mut self, hash: Hash, prepared: &Arc<Prepared>, bytes_max: u64) -> Vec<Arc<Prepared>> {
+        let mut evicted = Vec::new();
         if self.find(&hash).is_some() {
-            return;
+            return evicted;
         }
         self.uses = self.uses.saturating_add(1);
         self.modules.insert(hash, (prepared.clone(), self.uses));
         self.by_use.insert(self.uses, hash);
         self.bytes = self.bytes.saturating_add(weight(&prepared.info));
         while self.bytes > bytes_max && self.modules.len() > 1 {
-            let Some((_, oldest)) = self.by_use.pop_first() else { return };
+            let Some((_, oldest)) = self.by_use.pop_first() else { break };
             if let Some((gone, _)) = self.modules.remove(&oldest) {
                 self.bytes = self.bytes.saturating_sub(weight(&gone.info));
+                evicted.push(gone);
             }
         }
+        evicted
     }
 }
 

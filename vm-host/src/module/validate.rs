@@ -136,6 +136,10 @@ pub struct ModuleInfo {
     pub data_bytes: u32,
     /// Bytes of the module.
     pub code_bytes: u32,
+    /// The mutable globals, by index.
+    pub mutable_globals: Vec<u32>,
+    /// Whether an operator drops a data segment, after which no later call could initialise memory from it.
+    pub drops_data: bool,
     /// Pages (64 KiB) that a frame's wasm stack can take at the deepest: the widest function, nested to the limit.
     pub stack_pages: u32,
 }
@@ -216,6 +220,8 @@ struct Pass<'l> {
     slots: u64,
     items: u64,
     data_bytes: u64,
+    mutable_globals: Vec<u32>,
+    drops_data: bool,
     interfaces: u64,
     interface: Option<Interface>,
 }
@@ -237,6 +243,8 @@ impl<'l> Pass<'l> {
             slots: 0,
             items: 0,
             data_bytes: 0,
+            mutable_globals: Vec::new(),
+            drops_data: false,
             interfaces: 0,
             interface: None,
         }
@@ -314,6 +322,11 @@ impl<'l> Pass<'l> {
             Payload::GlobalSection(section) => {
                 at_most("globals", section.count(), limits.globals)?;
                 self.items = self.items.saturating_add(section.count().into());
+                for (global, index) in section.clone().into_iter().zip(0u32..) {
+                    if global?.ty.mutable {
+                        self.mutable_globals.push(index);
+                    }
+                }
             }
             Payload::ExportSection(section) => {
                 at_most("exports", section.count(), limits.exports)?;
@@ -464,7 +477,7 @@ impl<'l> Pass<'l> {
     }
 
     /// Operators that the features can't switch off alone.
-    fn operator(&self, operator: &Operator<'_>, function: u32) -> Result<(), ModuleError> {
+    fn operator(&mut self, operator: &Operator<'_>, function: u32) -> Result<(), ModuleError> {
         match operator {
             Operator::BrTable { targets } => {
                 at_most_in("targets of a br_table", function, targets.len(), self.limits.br_table_targets)
@@ -481,6 +494,10 @@ impl<'l> Pass<'l> {
                 let name = format!("{operator:?}");
                 let name = name.split([' ', '{']).next().unwrap_or_default();
                 Err(ModuleError::Operator { function, operator: name.into() })
+            }
+            Operator::DataDrop { .. } => {
+                self.drops_data = true;
+                Ok(())
             }
             _ => Ok(()),
         }
@@ -531,6 +548,8 @@ impl<'l> Pass<'l> {
             pages_max: self.pages_max,
             items: narrow(self.items),
             data_bytes: narrow(self.data_bytes),
+            mutable_globals: self.mutable_globals,
+            drops_data: self.drops_data,
             code_bytes: narrow(code_bytes),
             stack_pages: narrow(stack_pages),
         })
