@@ -131,5 +131,5 @@ fn end(journal: &mut Journal, touched: Touched) {
     let footprint = journal.end_transaction();
     assert_eq!(footprint.touched, touched.keys.into_iter().collect::<Vec<_>>());
     assert_eq!(footprint.written, touched.written.into_iter().collect::<Vec<_>>());
-    assert_eq!(footprint.ranges, touched.ranges);
+    assert_eq!(footprint.ranges, touched.ranges.into_iter().collect::<Vec<_>>());
 }

@@ -286,7 +286,8 @@ impl core::borrow::Borrow<[u8]> for Key {
 
 impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {
-        self.as_bytes() == other.as_bytes()
+        // Lengths first, and most keys differ in them or early; bytes past the length are zero.
+        self.len == other.len && self.bytes == other.bytes
     }
 }
 

@@ -259,7 +259,7 @@ fn settle(
     let back = unused.checked_mul(tx.gas_price).ok_or(broken("the largest fee fits the balance"))?;
     let fee = gas_used.checked_mul(tx.gas_price).ok_or(broken("the largest fee fits the balance"))?;
     if back > 0 {
-        let sender = session.journal.account(&tx.sender)?;
+        let sender = session.journal.account_at(key)?;
         let balance =
             sender.balance.checked_add(back).ok_or(broken("balances sum up to at most u64::MAX"))?;
         session.journal.set_account_at(key, Account { balance, ..sender })?;

@@ -1221,7 +1221,7 @@ fn rule_20_reads_are_recorded_whatever_becomes_of_the_frame() {
     ] {
         assert!(footprint.touched.contains(&key), "{key:?}");
     }
-    let range = footprint.ranges.iter().next().unwrap();
+    let range = footprint.ranges.first().unwrap();
     assert_eq!((range.prefix, range.found), (Key::owned_prefix(&contract, &bob()), None));
     assert_eq!(footprint.written, [Key::account(&alice())]);
     assert!(footprint.touched.is_sorted());

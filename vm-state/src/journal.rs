@@ -22,6 +22,7 @@ use crate::{ChangeSet, NodeFailure, ProofRequest, ReadError, Value, View};
 /// An entry that the block has read or written.
 #[derive(Clone, Debug)]
 struct Slot {
+    key: Key,
     /// The parent's value.
     base: Option<Value>,
     /// The value now, if it was ever written: so that an entry that is only read is kept once.
@@ -36,6 +37,32 @@ impl Slot {
     /// The value now.
     fn value(&self) -> Option<&Value> {
         self.written.as_ref().unwrap_or(&self.base).as_ref()
+    }
+}
+
+/// The slots that were asked for last: nearly all questions come in runs about few entries, and a glance at these is
+/// several times cheaper than a walk down the map of places.
+#[derive(Debug, Default)]
+struct Recent {
+    places: [Option<usize>; 4],
+    /// The one to be replaced next.
+    oldest: usize,
+}
+
+impl Recent {
+    fn find(&self, key: &Key, slots: &[Slot]) -> Option<usize> {
+        let here = |place: &usize| slots.get(*place).is_some_and(|slot| slot.key == *key);
+        self.places.iter().flatten().copied().find(here)
+    }
+
+    fn note(&mut self, place: usize) {
+        if self.places.contains(&Some(place)) {
+            return;
+        }
+        if let Some(oldest) = self.places.get_mut(self.oldest) {
+            *oldest = Some(place);
+        }
+        self.oldest = self.oldest.saturating_add(1).checked_rem(self.places.len()).unwrap_or_default();
     }
 }
 
@@ -56,7 +83,7 @@ pub struct Footprint {
     /// Entries looked up or written, ascending.
     pub touched: Vec<Key>,
     /// Searches under a prefix, each once, ascending.
-    pub ranges: BTreeSet<RangeRead>,
+    pub ranges: Vec<RangeRead>,
     /// Entries written, ascending.
     pub written: Vec<Key>,
 }
@@ -69,14 +96,16 @@ pub struct Checkpoint(usize);
 #[derive(Debug)]
 pub struct Journal {
     view: Arc<dyn View>,
-    slots: BTreeMap<Key, Slot>,
-    /// Entries written by the running transaction with what [`Slot::written`] was before, oldest first.
-    undo: Vec<(Key, Option<Option<Value>>)>,
+    /// In the order in which the block came to them.
+    slots: Vec<Slot>,
+    /// Where in [`Self::slots`] an entry stands.
+    places: BTreeMap<Key, usize>,
+    recent: Recent,
+    /// Slots written by the running transaction with what [`Slot::written`] was before, oldest first.
+    undo: Vec<(usize, Option<Option<Value>>)>,
     /// The running transaction, counted from 1.
     transaction: u32,
     footprint: Footprint,
-    /// Prefixes searched by the running transaction.
-    searched: BTreeSet<Key>,
     search: SearchIndex,
     /// Prefix and start of every search that the view was asked for by the block.
     view_searches: BTreeSet<(Key, Key)>,
@@ -91,11 +120,12 @@ impl Journal {
     pub fn new(view: Arc<dyn View>) -> Self {
         Self {
             view,
-            slots: BTreeMap::new(),
+            slots: Vec::new(),
+            places: BTreeMap::new(),
+            recent: Recent::default(),
             undo: Vec::new(),
             transaction: 1,
             footprint: Footprint::default(),
-            searched: BTreeSet::new(),
             search: SearchIndex::default(),
             view_searches: BTreeSet::new(),
             passed_over: 0,
@@ -113,25 +143,34 @@ impl Journal {
     /// Returns what it touched.
     pub fn end_transaction(&mut self) -> Footprint {
         self.undo.clear();
-        self.searched.clear();
         self.transaction = self.transaction.saturating_add(1);
         let mut footprint = core::mem::take(&mut self.footprint);
         footprint.touched.sort_unstable();
         footprint.written.sort_unstable();
+        footprint.ranges.sort_unstable();
+        footprint.ranges.dedup();
         footprint
     }
 
-    /// Whether the running transaction has touched `key`, an entry's or a searched prefix.
+    /// Where `key`'s entry stands, if the journal holds it.
+    fn place(&self, key: &Key) -> Option<usize> {
+        self.recent.find(key, &self.slots).or_else(|| self.places.get(key).copied())
+    }
+
+    fn slot(&self, key: &Key) -> Option<&Slot> {
+        self.slots.get(self.place(key)?)
+    }
+
+    /// Whether the running transaction has touched the entry `key`.
     #[must_use]
     pub fn is_touched(&self, key: &Key) -> bool {
-        self.slots.get(key).is_some_and(|slot| slot.touched_in == self.transaction)
-            || self.searched.contains(key)
+        self.slot(key).is_some_and(|slot| slot.touched_in == self.transaction)
     }
 
     /// Whether the running transaction has written `key`.
     #[must_use]
     pub fn is_written(&self, key: &Key) -> bool {
-        self.slots.get(key).is_some_and(|slot| slot.written_in == self.transaction)
+        self.slot(key).is_some_and(|slot| slot.written_in == self.transaction)
     }
 
     /// The value of `key` now, `None` if there is no such entry.
@@ -140,25 +179,31 @@ impl Journal {
     ///
     /// [`ReadError`] from the view.
     pub fn get(&mut self, key: &Key) -> Result<Option<&Value>, ReadError> {
-        Ok(self.touch(key)?.value())
+        let (slot, _) = self.touch(key)?;
+        Ok(slot.value())
     }
 
-    fn touch(&mut self, key: &Key) -> Result<&mut Slot, ReadError> {
-        if !self.slots.contains_key(key) {
-            let base = self.view.get(key)?;
-            self.search.set(key, base.is_some());
-            let slot = Slot { base, written: None, touched_in: 0, written_in: 0 };
-            self.slots.insert(*key, slot);
-        }
-        let slot = self.slots.get_mut(key);
-        let Some(slot) = slot else {
-            return Err(NodeFailure::Invariant("a journal slot that was just made is there").into());
+    /// The entry's slot and where it stands.
+    fn touch(&mut self, key: &Key) -> Result<(&mut Slot, usize), ReadError> {
+        let place = match self.place(key) {
+            Some(place) => place,
+            None => {
+                let base = self.view.get(key)?;
+                self.search.set(key, base.is_some());
+                self.slots.push(Slot { key: *key, base, written: None, touched_in: 0, written_in: 0 });
+                let place = self.slots.len().saturating_sub(1);
+                self.places.insert(*key, place);
+                place
+            }
         };
+        self.recent.note(place);
+        let slot = self.slots.get_mut(place);
+        let slot = slot.ok_or(NodeFailure::Invariant("a journal slot stands where it is said to"))?;
         if slot.touched_in != self.transaction {
             slot.touched_in = self.transaction;
             self.footprint.touched.push(*key);
         }
-        Ok(slot)
+        Ok((slot, place))
     }
 
     /// Sets `key` to `value`, or removes it for `None`.
@@ -168,16 +213,18 @@ impl Journal {
     /// [`ReadError`] from the view: the value before is read first, for the undo log.
     pub fn set(&mut self, key: &Key, value: Option<Value>) -> Result<(), ReadError> {
         let transaction = self.transaction;
-        let slot = self.touch(key)?;
+        let (slot, place) = self.touch(key)?;
         let first_write = slot.written_in != transaction;
         slot.written_in = transaction;
-        let alive = value.is_some();
+        let (was_alive, alive) = (slot.value().is_some(), value.is_some());
         let before = slot.written.replace(value);
-        self.search.set(key, alive);
+        if was_alive != alive {
+            self.search.set(key, alive);
+        }
         if first_write {
             self.footprint.written.push(*key);
         }
-        self.undo.push((*key, before));
+        self.undo.push((place, before));
         Ok(())
     }
 
@@ -194,10 +241,9 @@ impl Journal {
             return Err(NodeFailure::Invariant("execution searches fields and the owner index alone").into());
         }
         let found = self.search(prefix, from)?;
-        self.searched.insert(*prefix);
-        self.footprint.ranges.insert(RangeRead { prefix: *prefix, from: *from, found });
+        self.footprint.ranges.push(RangeRead { prefix: *prefix, from: *from, found });
         let Some(key) = found else { return Ok(None) };
-        let value = self.touch(&key)?.value().map(|value| Value::from_slice(value));
+        let value = self.get(&key)?.map(|value| Value::from_slice(value));
         let value = value.ok_or(NodeFailure::Invariant("what a search finds is alive"))?;
         Ok(Some((key, value)))
     }
@@ -221,7 +267,7 @@ impl Journal {
                 self.passed_over = self.passed_over.saturating_add(value.len());
                 break;
             }
-            if !self.slots.contains_key(&stored) || self.search.is_alive(&stored) {
+            if self.place(&stored).is_none() || self.search.is_alive(&stored) {
                 return Ok(Some(stored));
             }
             let Some(next) = stored.successor() else { break };
@@ -240,10 +286,10 @@ impl Journal {
     /// Undoes every write since `to`.
     pub fn rollback(&mut self, to: Checkpoint) {
         while self.undo.len() > to.0 {
-            let Some((key, before)) = self.undo.pop() else { return };
-            if let Some(slot) = self.slots.get_mut(&key) {
+            let Some((place, before)) = self.undo.pop() else { return };
+            if let Some(slot) = self.slots.get_mut(place) {
                 slot.written = before;
-                self.search.set(&key, slot.value().is_some());
+                self.search.set(&slot.key, slot.value().is_some());
             }
         }
     }
@@ -253,7 +299,7 @@ impl Journal {
     #[must_use]
     pub fn request(&self) -> ProofRequest {
         let mut request = ProofRequest::new();
-        for key in self.slots.keys() {
+        for key in self.places.keys() {
             request.key(*key);
         }
         for (prefix, from) in &self.view_searches {
@@ -265,9 +311,10 @@ impl Journal {
     /// What the block leaves different from its parent.
     #[must_use]
     pub fn changes(&self) -> ChangeSet {
-        let changed = self.slots.iter().filter_map(|(key, slot)| Some((key, slot, slot.written.as_ref()?)));
-        let changed = changed.filter(|(_, slot, written)| **written != slot.base);
-        changed.map(|(key, _, written)| (*key, written.as_deref().map(Value::from_slice))).collect()
+        let slots = self.places.values().filter_map(|&place| self.slots.get(place));
+        let changed = slots.filter_map(|slot| Some((slot, slot.written.as_ref()?)));
+        let changed = changed.filter(|(slot, written)| **written != slot.base);
+        changed.map(|(slot, written)| (slot.key, written.as_deref().map(Value::from_slice))).collect()
     }
 }
 
