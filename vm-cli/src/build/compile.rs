@@ -43,7 +43,7 @@ pub fn prepare(
         .arg(&package.manifest)
         .arg("--target-dir")
         .arg(work.join(hermetic::RECIPE));
-    for setting in profile::config(&package.workspace)? {
+    for setting in profile::config(&package.workspace, &package.name)? {
         command.args(["--config", &setting]);
     }
     command

@@ -32,6 +32,12 @@ pub(super) fn standalone(own: &str, workspace: &str, name: &str, sdk: &Path) -> 
     if let Some(mut profile) = workspace.get("profile").cloned() {
         // What the workspace's comment has measured are other contracts.
         if let Some(release) = profile.get_mut("release").and_then(Item::as_table_mut) {
+            let template = own.get("package").and_then(|package| package.get("name")).and_then(Item::as_str);
+            let packages = release.remove("package");
+            let level = packages.as_ref().zip(template).and_then(|(packages, name)| packages.get(name));
+            if let Some(level) = level.and_then(|settings| settings.get("opt-level")) {
+                release.insert("opt-level", level.clone());
+            }
             release.decor_mut().set_prefix("\n# The smallest module, since its bytes are paid for.\n");
         }
         manifest.insert("profile", profile);

@@ -14,7 +14,12 @@ fn every_template_becomes_a_crate_that_stands_alone() {
         let manifest: toml::Table = fs::read_to_string(at.join("Cargo.toml")).unwrap().parse().unwrap();
         assert_eq!(manifest["package"]["name"].as_str(), Some("my_own"));
         assert!(manifest["dependencies"]["contract-sdk"]["path"].as_str().unwrap().starts_with('/'));
-        assert_eq!(manifest["profile"]["release"]["panic"].as_str(), Some("abort"));
+        let release = &manifest["profile"]["release"];
+        assert_eq!(release["panic"].as_str(), Some("abort"));
+        assert!(
+            release.get("package").is_none(),
+            "what the templates' workspace says of each is said outright"
+        );
         assert!(manifest.contains_key("workspace"));
         assert!(!fs::read_to_string(at.join("Cargo.toml")).unwrap().contains("workspace = true"));
         assert!(fs::read_to_string(at.join("src/lib.rs")).unwrap().contains("#[contract]"));
@@ -23,6 +28,17 @@ fn every_template_becomes_a_crate_that_stands_alone() {
         assert!(fs::read_to_string(at.join("README.md")).unwrap().contains("vm run scenario.toml"));
         assert_eq!(fs::read_to_string(at.join(".gitignore")).unwrap(), "/target\n");
     }
+}
+
+#[test]
+fn a_template_keeps_the_level_that_suits_it() {
+    let level = |template| {
+        let (_folder, at) = made(template, "my_own");
+        let manifest: toml::Table = fs::read_to_string(at.join("Cargo.toml")).unwrap().parse().unwrap();
+        manifest["profile"]["release"]["opt-level"].clone()
+    };
+    assert_eq!(level("token"), toml::Value::from(3));
+    assert_eq!(level("nft"), toml::Value::from("z"));
 }
 
 #[test]
