@@ -1,6 +1,5 @@
 //! A block: its checks, its mints, its transactions in order, its fees, and the commitment to the result.
 
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use parity_scale_codec::Encode;
@@ -119,16 +118,8 @@ pub(crate) fn execute_block(
     let supply = mint(block, &mut journal, system.supply)?;
     journal.end_transaction();
 
-    let mut session = Box::new(Session {
-        params: params.clone(),
-        block: block.context.clone(),
-        journal,
-        running: Running::new(block.context.proposer, Hash::ZERO, 0),
-        observer: None,
-        observes_all: false,
-        deadline,
-        interrupted: false,
-    });
+    let running = Running::new(block.context.proposer, Hash::ZERO, 0);
+    let mut session = Session::new(params, block.context.clone(), journal, running, deadline);
     let mut transactions = Vec::with_capacity(block.transactions.len());
     let (mut fees, mut gas_used) = (0u64, 0u64);
     let (mut witness_bytes, mut receipt_bytes) = (0u64, 0u64);

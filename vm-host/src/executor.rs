@@ -21,7 +21,7 @@ use crate::error::{Answer, Fault};
 use crate::frame::{CallRequest, Frame, FrameEnd, FrameState, Identity, PageLimiter, Target};
 use crate::host::move_balance;
 use crate::meter::Meter;
-use crate::module::{IdleInstances, ModuleCache, Prepared, Running};
+use crate::module::{ModuleCache, Prepared, Running};
 use crate::session::{FrameCheckpoint, Session};
 use crate::trace::{FrameEnter, FrameExit, FrameKind};
 use crate::transaction::store_code;
@@ -224,10 +224,17 @@ impl Executor<'_> {
         session.running.loaded_bytes = loaded;
         let resources = &mut session.running.resources;
         resources.bytes_read = resources.bytes_read.saturating_add(len);
-        let params = session.params.clone();
-        let code =
-            session.journal.get(&key)?.ok_or(NodeFailure::Invariant("the code was there a line ago"))?;
-        let prepared = self.cache.prepare(code_hash, code, &params)?;
+        let prepared = match session.last_module.take().filter(|last| last.code_hash == *code_hash) {
+            Some(last) => last,
+            None => {
+                let params = session.params.clone();
+                let validated = session.validated.take().filter(|(hash, _)| hash == code_hash);
+                let code = session.journal.get(&key)?;
+                let code = code.ok_or(NodeFailure::Invariant("the code was there a line ago"))?;
+                self.cache.prepare(code_hash, code, &params, validated.map(|(_, info)| info))?
+            }
+        };
+        session.last_module = Some(prepared.clone());
         session.running.loaded.insert(*code_hash, prepared.clone());
         Ok(Some(prepared))
     }
@@ -302,10 +309,9 @@ impl Executor<'_> {
         {
             state.native = native;
         }
-        let waits = prepared.reuse.as_ref().and_then(|_| self.cache.idle.take(&prepared.code_hash));
-        let (mut store, started) = match waits {
-            Some(idle) => {
-                let (store, instance, running) = idle.renew(state)?;
+        let (mut store, started) = match self.cache.take_instance(&prepared) {
+            Some((idle, reuse)) => {
+                let (store, instance, running) = idle.renew(reuse, state)?;
                 (store, Ok((instance, Some(running))))
             }
             None => start_anew(&prepared, state),
@@ -405,7 +411,7 @@ impl Executor<'_> {
             Err(error) => frame.end_of(&error)?,
         };
         let frame = self.frames.pop().ok_or(NodeFailure::Invariant("the running frame is on the stack"))?;
-        frame.close(end, pages, &self.cache.idle).map(Signal::Done)
+        frame.close(end, pages, self.cache).map(Signal::Done)
     }
 }
 
@@ -515,7 +521,7 @@ impl Frame {
     }
 
     /// Commits or rolls back, and accounts for the frame's fuel.
-    fn close(mut self, end: FrameEnd, pages: u32, idle: &IdleInstances) -> Result<Done, ReadError> {
+    fn close(mut self, end: FrameEnd, pages: u32, cache: &ModuleCache) -> Result<Done, ReadError> {
         let fuel = self.store.get_fuel().map_err(|_| NodeFailure::Invariant("the engine counts fuel"))?;
         let mut session = self.store.data_mut().take_session();
         if !matches!(end, FrameEnd::Returned(_)) {
@@ -540,16 +546,16 @@ impl Frame {
         };
         let granted = self.granted;
         if matches!(end, FrameEnd::Returned(_)) {
-            self.give_back(idle);
+            self.give_back(cache);
         }
         Ok(exit(session, end, granted, fuel_left))
     }
 
     /// Leaves the instance to the next frame that runs the same code.
-    fn give_back(self, idle: &IdleInstances) {
+    fn give_back(self, cache: &ModuleCache) {
         let Self { store, running, module, .. } = self;
-        if let Some(instance) = running.and_then(|running| running.end(store, &module.info)) {
-            idle.give(module.code_hash, instance);
+        if let Some(idle) = running.and_then(|running| running.end(store, &module.info)) {
+            cache.keep_instance(&module, idle);
         }
     }
 }
@@ -560,9 +566,8 @@ fn start_anew(prepared: &Prepared, state: FrameState) -> (Store<FrameState>, Res
     store.limiter(|state| &mut state.pages);
     let instance = prepared.linker.instantiate_and_start(&mut store, &prepared.module);
     let started = instance.map(|instance| {
-        let memory = instance.get_memory(&store, vm_core::abi::MEMORY_EXPORT);
-        store.data_mut().memory = memory;
-        (instance, memory.and_then(|memory| Running::new(prepared, &store, instance, memory)))
+        store.data_mut().memory = instance.get_memory(&store, vm_core::abi::MEMORY_EXPORT);
+        (instance, Running::new(prepared, &store, instance))
     });
     (store, started)
 }

@@ -165,6 +165,15 @@ impl FrameState {
         self.session.take().expect("a frame that stops running gives the session back")
     }
 
+    /// Drops what belongs to one frame alone and may be large.
+    pub(crate) fn forget(&mut self) {
+        self.input = Vec::new();
+        self.output = Vec::new();
+        self.returned = Vec::new();
+        self.handles = SmallVec::new();
+        self.pending = None;
+    }
+
     pub(crate) fn give_session(&mut self, session: Box<Session>) {
         self.session = Some(session);
     }

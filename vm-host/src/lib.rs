@@ -37,7 +37,7 @@ mod vm;
 
 pub use block::{BlockOutcome, Executed};
 pub use error::{BlockError, Invalid, InvalidTransaction, QueryError, RehearsalError};
-pub use module::{ModuleError, ModuleInfo, validate_module};
+pub use module::{CacheLimits, ModuleError, ModuleInfo, validate_module};
 #[cfg(feature = "testing")]
 pub use native::{NATIVE_MEMORY_BYTES, NativeContract, NativeFrame, NativeStep};
 #[cfg(feature = "profile")]

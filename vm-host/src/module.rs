@@ -5,10 +5,11 @@ mod engine;
 mod instance;
 mod validate;
 
+pub use cache::CacheLimits;
 pub(crate) use cache::{ModuleCache, Prepared};
 #[cfg(feature = "testing")]
 pub(crate) use engine::engine;
 #[cfg(feature = "profile")]
 pub(crate) use engine::engine_of_depth;
-pub(crate) use instance::{IdleInstances, Running};
+pub(crate) use instance::Running;
 pub use validate::{ModuleError, ModuleInfo, validate_module};

@@ -12,7 +12,7 @@ use vm_core::{Address, BlockContext, ErrorCode, Event, GasSchedule, Hash, Key, L
 use vm_state::{Checkpoint, Journal};
 
 use crate::error::{Answer, Fault};
-use crate::module::Prepared;
+use crate::module::{ModuleInfo, Prepared};
 use crate::resources::Resources;
 use crate::trace::Observer;
 
@@ -87,9 +87,35 @@ pub(crate) struct Session {
     pub(crate) deadline: Option<Deadline>,
     /// The deadline has passed, and what comes of the run is worth nothing.
     pub(crate) interrupted: bool,
+    /// The module that was loaded last: most transactions call what the one before called.
+    pub(crate) last_module: Option<Arc<Prepared>>,
+    /// What validation has learnt of the code that was stored last: it is prepared next, if it has an initialiser.
+    pub(crate) validated: Option<(Hash, ModuleInfo)>,
 }
 
 impl Session {
+    /// A session for `journal`, in which nothing has run.
+    pub(crate) fn new(
+        params: &Arc<Params>,
+        block: BlockContext,
+        journal: Journal,
+        running: Running,
+        deadline: Option<Deadline>,
+    ) -> Box<Self> {
+        Box::new(Self {
+            params: params.clone(),
+            block,
+            journal,
+            running,
+            observer: None,
+            observes_all: false,
+            deadline,
+            interrupted: false,
+            last_module: None,
+            validated: None,
+        })
+    }
+
     pub(crate) fn gas(&self) -> &GasSchedule {
         self.params.gas()
     }

@@ -150,16 +150,18 @@ fn run_payload(
 pub(crate) fn store_code(session: &mut Session, meter: &mut Meter, code: &[u8]) -> Answer<()> {
     let len = u64::try_from(code.len()).unwrap_or(u64::MAX);
     meter.charge(session.gas().code_byte.saturating_mul(len))?;
-    let key = Key::code(&Hash::of_code(code));
+    let hash = Hash::of_code(code);
+    let key = Key::code(&hash);
     meter.charge(session.write_gas(&key)?)?;
     if session.journal.get(&key)?.is_some() {
         // It has been read: the witness shows the same code again.
         return session.declare_witness(len);
     }
-    if let Err(error) = validate_module(code, &session.params) {
+    let info = validate_module(code, &session.params).map_err(|error| {
         session.running.detail = Some(error.to_string());
-        return Err(Fault::Code(ErrorCode::InvalidModule));
-    }
+        Fault::Code(ErrorCode::InvalidModule)
+    })?;
+    session.validated = Some((hash, info));
     session.journal.set(&key, Some(vm_state::Value::from_slice(code)))?;
     let resources = &mut session.running.resources;
     resources.bytes_written = resources.bytes_written.saturating_add(len);

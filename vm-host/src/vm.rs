@@ -1,6 +1,5 @@
 //! The engine as an embedder holds it.
 
-use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -9,13 +8,10 @@ use vm_state::{Journal, NodeFailure, View};
 
 use crate::block::{BlockOutcome, Executed, execute_block};
 use crate::error::{BlockError, InvalidTransaction, QueryError, RehearsalError};
-use crate::module::ModuleCache;
+use crate::module::{CacheLimits, ModuleCache};
 use crate::session::{Deadline, Running, Session};
 use crate::trace::TraceLevel;
 use crate::transaction::{self, check_envelope};
-
-/// Memory that translated modules may take, by the cache's own estimate.
-const CACHE_BYTES: u64 = 512 << 20;
 
 /// How a block is executed; nothing here can change a result.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,8 +47,14 @@ impl Vm {
     /// An engine for the chain with these parameters.
     #[must_use]
     pub fn new(params: Params) -> Self {
+        Self::with_cache(params, CacheLimits::default())
+    }
+
+    /// An engine that keeps no more than `limits` say between calls: for a device, or a node of many chains.
+    #[must_use]
+    pub fn with_cache(params: Params, limits: CacheLimits) -> Self {
         let params_hash = params.hash();
-        Self { params: Arc::new(params), params_hash, cache: ModuleCache::new(CACHE_BYTES) }
+        Self { params: Arc::new(params), params_hash, cache: ModuleCache::new(limits) }
     }
 
     /// Has `contract` run where the code with `code_hash` would as the outermost frame: for tests of that contract with a
@@ -182,16 +184,8 @@ impl Vm {
             return Err(QueryError::Params { expected: self.params_hash, found: header.params });
         }
         let block = BlockContext { height: header.height, time: header.time, proposer: header.proposer };
-        let session = Box::new(Session {
-            params: self.params.clone(),
-            block,
-            journal: Journal::new(view.clone()),
-            running: Running::new(query.caller, Hash::ZERO, 0),
-            observer: None,
-            observes_all: false,
-            deadline,
-            interrupted: false,
-        });
+        let (journal, running) = (Journal::new(view.clone()), Running::new(query.caller, Hash::ZERO, 0));
+        let session = Session::new(&self.params, block, journal, running, deadline);
         transaction::query(&self.cache, session, query, options.trace)
     }
 }

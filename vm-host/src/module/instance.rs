@@ -5,7 +5,7 @@
 //!
 //! | part | why the next call can't see it |
 //! |---|---|
-//! | memory | set back to its first bytes; one that grew is dropped with its instance |
+//! | memory | set back to zeros and the module's data; one that grew is dropped with its instance |
 //! | globals | the mutable ones are set back; they are exported to us alone, by [`export_globals`] |
 //! | tables, element segments | validation refuses every operator that changes them |
 //! | data segments | a module with an operator that drops one is never kept ([`ModuleInfo::drops_data`]) |
@@ -14,33 +14,27 @@
 //! Invariants:
 //! - only a frame that returned gives its instance back: what a trap leaves inside the engine is dropped with it;
 //! - an instance is set back before a call, never after, and whatever it was given back as;
-//! - which instance a frame gets changes no result, no fuel and no resource that is counted.
+//! - which instance a frame gets changes no result, no fuel and no resource that is counted;
+//! - what waits is bounded in bytes by the cache, and belongs to a module that is in it.
 //!
-//! `vm-host/tests/common/ways.rs` runs every block of every test with instances that are new and with such that ran.
+//! `vm-host/tests/common/ways.rs` runs every block of every test with instances that ran and with fresh ones alone.
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use smallvec::SmallVec;
-use spin::{Mutex, Once};
-use vm_core::Hash;
 use vm_state::NodeFailure;
-use wasmi::{Global, Instance, Memory, Store, Val};
-use wasmparser::BinaryReader;
+use wasmi::{Global, Instance, Store, Val};
+use wasmparser::{BinaryReader, DataKind, Operator, Parser, Payload};
 
 use super::cache::Prepared;
 use super::validate::ModuleInfo;
 use crate::frame::FrameState;
 
-/// Pages of an instance's memory from which on setting it back costs more than it saves, and keeping it too much.
-const KEPT_PAGES_MAX: u32 = 16;
-
-/// Pages of all instances that a cache keeps.
-const IDLE_PAGES_MAX: u32 = 256;
+/// Pages of an instance's memory from which on a fresh one is no dearer: zeroing them is then most of either.
+const KEPT_PAGES_MAX: u32 = 4;
 
 /// The id of the export section.
 const EXPORT_SECTION: u8 = 7;
@@ -52,17 +46,8 @@ const GLOBAL_EXPORT: u8 = 3;
 pub(crate) struct Reuse {
     /// The mutable globals: under which names we see them, and their indices.
     globals: Vec<(String, u32)>,
-    /// What the first instance was like before anything ran in it.
-    first: Once<Arc<First>>,
-}
-
-/// A fresh instance's state.
-#[derive(Debug)]
-struct First {
-    /// Where the bytes below begin: before and after them the memory is zero.
-    start: usize,
-    bytes: Vec<u8>,
-    globals: Vec<Val>,
+    /// What a fresh memory holds beside zeros: places and bytes, later ones over earlier ones.
+    data: Vec<(usize, Vec<u8>)>,
 }
 
 impl Reuse {
@@ -73,9 +58,28 @@ impl Reuse {
         }
         let named = |index: &u32| (format!("global {index}"), *index);
         let globals: Vec<(String, u32)> = info.mutable_globals.iter().map(named).collect();
+        let data = active_data(code)?;
         let code = export_globals(code, &globals)?;
-        Some((Self { globals, first: Once::new() }, code))
+        Some((Self { globals, data }, code))
     }
+}
+
+/// The data that starting an instance copies into its memory; `None` where a place is not a plain number, which
+/// validation does not let through.
+fn active_data(code: &[u8]) -> Option<Vec<(usize, Vec<u8>)>> {
+    let mut found = Vec::new();
+    for payload in Parser::new(0).parse_all(code) {
+        let Payload::DataSection(section) = payload.ok()? else { continue };
+        for segment in section {
+            let segment = segment.ok()?;
+            let DataKind::Active { offset_expr, .. } = segment.kind else { continue };
+            let Operator::I32Const { value } = offset_expr.get_operators_reader().read().ok()? else {
+                return None;
+            };
+            found.push((usize::try_from(value.cast_unsigned()).ok()?, segment.data.to_vec()));
+        }
+    }
+    Some(found)
 }
 
 /// `code` with exports added: under names that no contract can use, since those have no spaces. Nothing else changes, so
@@ -127,34 +131,19 @@ fn leb128(out: &mut Vec<u8>, mut value: u32) {
 #[derive(Debug)]
 pub(crate) struct Running {
     instance: Instance,
-    /// Its own, since a module that left the cache may come back while this instance lives.
-    first: Arc<First>,
-    globals: SmallVec<[Global; 2]>,
+    /// The mutable globals, and what they were at the start.
+    globals: SmallVec<[(Global, Val); 2]>,
 }
 
 impl Running {
     /// Of an instance in which nothing has run; `None` if instances of the module are not reused.
-    pub(crate) fn new(
-        prepared: &Prepared,
-        store: &Store<FrameState>,
-        instance: Instance,
-        memory: Memory,
-    ) -> Option<Self> {
+    pub(crate) fn new(prepared: &Prepared, store: &Store<FrameState>, instance: Instance) -> Option<Self> {
         let reuse = prepared.reuse.as_ref()?;
-        let globals: Option<SmallVec<[Global; 2]>> =
-            reuse.globals.iter().map(|(name, _)| instance.get_global(store, name)).collect();
-        let globals = globals?;
-        let first = reuse.first.call_once(|| {
-            let all = memory.data(store);
-            let start = all.iter().position(|byte| *byte != 0).unwrap_or(all.len());
-            let end = all.iter().rposition(|byte| *byte != 0).map_or(start, |last| last.saturating_add(1));
-            Arc::new(First {
-                start,
-                bytes: all.get(start..end).unwrap_or_default().to_vec(),
-                globals: globals.iter().map(|global| global.get(store)).collect(),
-            })
+        let globals = reuse.globals.iter().map(|(name, _)| {
+            let global = instance.get_global(store, name)?;
+            Some((global, global.get(store)))
         });
-        Some(Self { instance, first: first.clone(), globals })
+        Some(Self { instance, globals: globals.collect::<Option<_>>()? })
     }
 
     /// The instance of a frame that returned, between two calls; `None` if its memory has grown.
@@ -163,9 +152,7 @@ impl Running {
         if state.pages.now != info.pages {
             return None;
         }
-        // Arguments and answers may be large.
-        state.input = Vec::new();
-        state.returned = Vec::new();
+        state.forget();
         Some(Box::new(Idle { store, running: self, pages: info.pages }))
     }
 }
@@ -187,20 +174,20 @@ impl Idle {
     /// The instance as a fresh one would be, for a frame that begins with `state`.
     pub(crate) fn renew(
         self: Box<Self>,
+        reuse: &Reuse,
         mut state: FrameState,
     ) -> Result<(Store<FrameState>, Instance, Running), NodeFailure> {
         const BROKEN: NodeFailure = NodeFailure::Invariant("an instance that ran can be made as new");
         let Self { mut store, running, pages } = *self;
-        let first = &running.first;
         let memory = store.data().memory.ok_or(BROKEN)?;
         let all = memory.data_mut(&mut store);
-        let (before, rest) = all.split_at_mut_checked(first.start).ok_or(BROKEN)?;
-        let (bytes, after) = rest.split_at_mut_checked(first.bytes.len()).ok_or(BROKEN)?;
-        before.fill(0);
-        bytes.copy_from_slice(&first.bytes);
-        after.fill(0);
-        for (global, value) in running.globals.iter().zip(&first.globals) {
-            global.set(&mut store, value.clone()).map_err(|_| BROKEN)?;
+        all.fill(0);
+        for (start, bytes) in &reuse.data {
+            let place = all.get_mut(*start..).and_then(|rest| rest.get_mut(..bytes.len()));
+            place.ok_or(BROKEN)?.copy_from_slice(bytes);
+        }
+        for (global, first) in &running.globals {
+            global.set(&mut store, first.clone()).map_err(|_| BROKEN)?;
         }
         state.memory = Some(memory);
         state.pages.started(pages);
@@ -210,62 +197,15 @@ impl Idle {
     }
 }
 
-/// Instances that wait for their next call, by code hash; those that have waited longest go first.
-#[derive(Debug, Default)]
-pub(crate) struct IdleInstances(Mutex<Waiting>);
-
-#[derive(Debug, Default)]
-struct Waiting {
-    /// By code hash, then by when they were given back.
-    by_code: BTreeMap<(Hash, u64), Box<Idle>>,
-    by_time: BTreeMap<u64, Hash>,
-    pages: u32,
-    given: u64,
-}
-
-/// What an instance counts: one without memory takes some all the same.
-fn pages(idle: &Idle) -> u32 {
-    idle.pages.max(1)
-}
-
-impl IdleInstances {
-    /// An instance of the code, if one waits.
-    pub(crate) fn take(&self, code_hash: &Hash) -> Option<Box<Idle>> {
-        let mut waiting = self.0.lock();
-        let (&key, _) = waiting.by_code.range((*code_hash, 0)..=(*code_hash, u64::MAX)).next_back()?;
-        waiting.remove(key)
-    }
-
-    pub(crate) fn give(&self, code_hash: Hash, idle: Box<Idle>) {
-        // Dropped after the lock is given back.
-        let mut gone: SmallVec<[Box<Idle>; 1]> = SmallVec::new();
-        let mut waiting = self.0.lock();
-        let given = waiting.given.saturating_add(1);
-        waiting.given = given;
-        waiting.pages = waiting.pages.saturating_add(pages(&idle));
-        waiting.by_code.insert((code_hash, given), idle);
-        waiting.by_time.insert(given, code_hash);
-        while waiting.pages > IDLE_PAGES_MAX {
-            let Some((&oldest, &hash)) = waiting.by_time.first_key_value() else { break };
-            gone.extend(waiting.remove((hash, oldest)));
-        }
-        drop(waiting);
-    }
-
-    /// Forgets all instances of the code.
-    pub(crate) fn forget(&self, code_hash: &Hash) {
-        while self.take(code_hash).is_some() {}
-    }
-}
-
-impl Waiting {
-    fn remove(&mut self, key: (Hash, u64)) -> Option<Box<Idle>> {
-        let idle = self.by_code.remove(&key)?;
-        self.by_time.remove(&key.1);
-        self.pages = self.pages.saturating_sub(pages(&idle));
-        Some(idle)
-    }
+/// What an idle instance takes in memory, roughly.
+pub(crate) fn idle_weight(info: &ModuleInfo) -> u64 {
+    const STORE_BYTES: u64 = 8 << 10;
+    const PAGE_BYTES: u64 = 64 << 10;
+    const ITEM_BYTES: u64 = 128;
+    let pages = PAGE_BYTES.saturating_mul(info.pages.into());
+    let items = ITEM_BYTES.saturating_mul(info.items.into());
+    STORE_BYTES.saturating_add(pages).saturating_add(items)
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,12 +1,12 @@
 //! The seam detector: every block that a test commits is executed in all ways that the code has, and every byte is
 //! compared (R5, R84, R90). In memory, on redb, on the state of a block that is not committed, from a witness; with
-//! cold and warm module caches, with and without a trace; with marks at every function, where that feature is on.
+//! cold and warm module caches, with fresh instances and with such that ran, with and without a trace; with marks at every function, where that feature is on.
 
 use std::sync::Arc;
 
 use redb::backends::InMemoryBackend;
 use vm_core::{Block, Header};
-use vm_host::{BlockOutcome, Options, TraceLevel, Vm};
+use vm_host::{BlockOutcome, CacheLimits, Options, TraceLevel, Vm};
 use vm_state::{BlockCommit, Genesis, Overlay, RedbStore, Store, StoreOptions, View};
 
 /// The same chain on redb, and the last block on each of its parents' views.
@@ -51,7 +51,9 @@ impl Ways {
         let levels = [TraceLevel::Off, TraceLevel::Calls, TraceLevel::Full];
         let options = Options { trace: levels[self.blocks as usize % levels.len()] };
 
-        let cold = Vm::new(self.vm.params().clone());
+        // Each of its calls starts in a fresh instance, where the other ways make instances that ran as new.
+        let fresh = CacheLimits { instance_bytes: 0, ..CacheLimits::default() };
+        let cold = Vm::with_cache(self.vm.params().clone(), fresh);
         let parent: &Header = view.header();
         same("a light node", &cold.execute_stateless(parent, block, &witness, options).unwrap(), None);
 

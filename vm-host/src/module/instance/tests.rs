@@ -1,16 +1,19 @@
 #![allow(clippy::as_conversions, clippy::arithmetic_side_effects, reason = "tests")]
 
+use alloc::collections::BTreeMap;
 use alloc::vec;
 
 use parity_scale_codec::Encode as _;
 use vm_core::abi::{INTERFACE_SECTION, MEMORY_EXPORT};
 use vm_core::interface::{Flags, Function, Interface, Type};
-use vm_core::{Address, BlockContext, Params};
+use vm_core::{Address, BlockContext, Hash, Params};
 use vm_state::{Genesis, Journal, MemoryStore, Store as _};
+
+use alloc::sync::Arc;
 
 use super::*;
 use crate::frame::{Identity, PageLimiter};
-use crate::module::ModuleCache;
+use crate::module::{CacheLimits, ModuleCache};
 use crate::session::{Running as Transaction, Session};
 
 fn code(wat: &str) -> Vec<u8> {
@@ -33,22 +36,18 @@ fn code(wat: &str) -> Vec<u8> {
 
 fn prepared(wat: &str) -> Arc<Prepared> {
     let code = code(wat);
-    ModuleCache::new(0).prepare(&Hash::of_code(&code), &code, &Params::default()).unwrap()
+    ModuleCache::new(CacheLimits::default())
+        .prepare(&Hash::of_code(&code), &code, &Params::default(), None)
+        .unwrap()
 }
 
 fn state() -> FrameState {
     let params = Params::default();
     let store = MemoryStore::new(&Genesis::new(&params, 0, &[]).unwrap());
-    let session = Box::new(Session {
-        params: Arc::new(params),
-        block: BlockContext { height: 1, time: 0, proposer: Address::ZERO },
-        journal: Journal::new(store.view().unwrap()),
-        running: Transaction::new(Address::ZERO, Hash::ZERO, 0),
-        observer: None,
-        observes_all: false,
-        deadline: None,
-        interrupted: false,
-    });
+    let block = BlockContext { height: 1, time: 0, proposer: Address::ZERO };
+    let (journal, running) =
+        (Journal::new(store.view().unwrap()), Transaction::new(Address::ZERO, Hash::ZERO, 0));
+    let session = Session::new(&Arc::new(params), block, journal, running, None);
     let identity = Identity {
         contract: Address::ZERO,
         sender: Address::ZERO,
@@ -65,13 +64,13 @@ fn start(prepared: &Prepared) -> (Store<FrameState>, Instance, Option<Running>) 
     store.limiter(|state| &mut state.pages);
     store.set_fuel(1_000_000).unwrap();
     let instance = prepared.linker.instantiate_and_start(&mut store, &prepared.module).unwrap();
-    let memory = instance.get_memory(&store, MEMORY_EXPORT).unwrap();
-    store.data_mut().memory = Some(memory);
-    let running = Running::new(prepared, &store, instance, memory);
+    store.data_mut().memory = instance.get_memory(&store, MEMORY_EXPORT);
+    let running = Running::new(prepared, &store, instance);
     (store, instance, running)
 }
 
-fn idle(prepared: &Prepared) -> Box<Idle> {
+/// An instance of the module that ran nothing and waits.
+pub(in crate::module) fn idle(prepared: &Prepared) -> Box<Idle> {
     let (store, _, running) = start(prepared);
     running.unwrap().end(store, &prepared.info).unwrap()
 }
@@ -87,7 +86,7 @@ fn contents(store: &Store<FrameState>, instance: Instance) -> (Vec<u8>, BTreeMap
 }
 
 const SPOILS: &str = r#"(module (memory (export "memory") 1 2)
-    (data (i32.const 5000) "data") (data (i32.const 6000) "more")
+    (data (i32.const 5000) "data") (data (i32.const 65532) "last") (data (i32.const 5002) "over") (data "passive")
     (global (mut i32) (i32.const 4)) (global i32 (i32.const 5)) (global (mut i64) (i64.const -6))
     (func (export "run")
         (memory.fill (i32.const 0) (i32.const 255) (i32.const 65536))
@@ -104,15 +103,17 @@ fn r2_an_instance_that_ran_is_made_as_new() {
     assert!(fresh.0.iter().zip(&spoilt.0).all(|(fresh, spoilt)| fresh != spoilt), "all bytes differ");
     assert!(fresh.1.values().zip(spoilt.1.values()).all(|(fresh, spoilt)| fresh != spoilt));
 
+    let reuse = prepared.reuse.as_ref().unwrap();
+    assert_eq!(reuse.data.len(), 3, "the passive segment is not memory");
     let idle = running.unwrap().end(store, &prepared.info).unwrap();
     assert!(idle.store.data().input.is_empty(), "arguments are not kept");
-    let (store, instance, running) = idle.renew(state()).unwrap();
+    let (store, instance, running) = idle.renew(reuse, state()).unwrap();
     assert_eq!(contents(&store, instance), fresh);
     assert_eq!(store.data().input, [1, 2, 3], "the new frame's state");
     assert_eq!((store.data().pages.now, store.data().pages.peak), (1, 1));
     assert!(store.data().memory.is_some());
     // And again, as often as one likes.
-    let (store, instance, _) = running.end(store, &prepared.info).unwrap().renew(state()).unwrap();
+    let (store, instance, _) = running.end(store, &prepared.info).unwrap().renew(reuse, state()).unwrap();
     assert_eq!(contents(&store, instance), fresh);
 }
 
@@ -136,6 +137,17 @@ fn what_cannot_be_made_as_new_is_not_kept() {
         assert!(!prepared.info.drops_data);
         assert_eq!(prepared.reuse.is_some(), kept, "{pages} pages");
     }
+}
+
+#[test]
+fn data_that_does_not_fit_makes_no_instance_and_no_panic() {
+    let beyond = prepared(
+        r#"(module (memory (export "memory") 1 1) (data (i32.const 65535) "xy") (func (export "run")))"#,
+    );
+    assert!(beyond.reuse.is_some());
+    let mut store = Store::new(&beyond.engine, state());
+    store.limiter(|state| &mut state.pages);
+    assert!(beyond.linker.instantiate_and_start(&mut store, &beyond.module).is_err());
 }
 
 #[test]
@@ -189,42 +201,4 @@ fn a_number_has_the_bytes_that_wasm_reads() {
         let mut reader = BinaryReader::new(&bytes, 0);
         assert_eq!((reader.read_var_u32().unwrap(), reader.eof()), (value, true));
     }
-}
-
-/// R122: however many codes run, idle instances keep their bound, and those that waited longest go.
-#[test]
-fn r122_idle_instances_are_bounded_in_pages() {
-    let prepared = prepared(r#"(module (memory (export "memory") 8 8) (func (export "run")))"#);
-    let waiting = IdleInstances::default();
-    let hash = |index: u8| Hash([index; 32]);
-    let rounds = u8::try_from(IDLE_PAGES_MAX / 8).unwrap();
-    for index in 0..rounds + 3 {
-        waiting.give(hash(index), idle(&prepared));
-        let inner = waiting.0.lock();
-        assert!(inner.pages <= IDLE_PAGES_MAX);
-        assert_eq!(inner.by_code.len(), inner.by_time.len());
-        assert_eq!(inner.pages as usize, inner.by_code.len() * 8);
-    }
-    for gone in 0..3 {
-        assert!(waiting.take(&hash(gone)).is_none(), "the first three made room");
-    }
-    assert!(waiting.take(&hash(3)).is_some() && waiting.take(&hash(3)).is_none());
-
-    // Several of one code, of which the last given comes first, and only they are forgotten.
-    waiting.give(hash(200), idle(&prepared));
-    waiting.give(hash(200), idle(&prepared));
-    let kept = waiting.0.lock().by_code.len();
-    waiting.forget(&hash(200));
-    assert_eq!(waiting.0.lock().by_code.len(), kept - 2);
-    assert!(waiting.take(&hash(200)).is_none() && waiting.take(&hash(5)).is_some());
-}
-
-#[test]
-fn instances_without_memory_are_counted_too() {
-    let prepared = prepared(r#"(module (memory (export "memory") 0 1) (func (export "run")))"#);
-    let waiting = IdleInstances::default();
-    for _ in 0..IDLE_PAGES_MAX + 5 {
-        waiting.give(Hash::ZERO, idle(&prepared));
-    }
-    assert_eq!(waiting.0.lock().by_code.len(), IDLE_PAGES_MAX as usize);
 }
