@@ -324,13 +324,13 @@ impl Executor<'_> {
         }
         store.set_fuel(fuel).map_err(|_| NodeFailure::Invariant("the engine counts fuel"))?;
         let (entry, running) = match started {
-            Ok((instance, running)) => (instance.get_typed_func::<(), ()>(&store, &function), running),
+            Ok((instance, running)) => (instance.get_typed_func::<(), ()>(&*store, &function), running),
             Err(error) => (Err(error), None),
         };
         self.frames.push(frame.frame(store, running, prepared));
         let frame = self.top()?;
         let result = match entry {
-            Ok(entry) => entry.call_resumable(&mut frame.store, ()),
+            Ok(entry) => entry.call_resumable(&mut *frame.store, ()),
             Err(error) => Err(error),
         };
         self.settle(result)
@@ -373,10 +373,10 @@ impl Executor<'_> {
             let at = usize::try_from(out).unwrap_or(usize::MAX);
             // Checked when the call was made, and memory never shrinks.
             memory
-                .write(&mut frame.store, at, address.as_ref())
+                .write(&mut *frame.store, at, address.as_ref())
                 .map_err(|_| NodeFailure::Invariant("a checked pointer stays good"))?;
         }
-        let result = waiting.resume(&mut frame.store, &[Val::I32(result)]);
+        let result = waiting.resume(&mut *frame.store, &[Val::I32(result)]);
         self.settle(result)
     }
 
@@ -495,7 +495,7 @@ struct Opening {
 }
 
 impl Opening {
-    fn frame(self, store: Store<FrameState>, running: Option<Running>, module: Arc<Prepared>) -> Frame {
+    fn frame(self, store: Box<Store<FrameState>>, running: Option<Running>, module: Arc<Prepared>) -> Frame {
         let Self { checkpoint, granted, prepaid } = self;
         Frame { store, waiting: None, checkpoint, granted, prepaid, callees: 0, running, module }
     }
@@ -561,12 +561,15 @@ impl Frame {
 }
 
 /// A store with a fresh instance of the module.
-fn start_anew(prepared: &Prepared, state: FrameState) -> (Store<FrameState>, Result<Started, wasmi::Error>) {
-    let mut store = Store::new(&prepared.engine, state);
+fn start_anew(
+    prepared: &Prepared,
+    state: FrameState,
+) -> (Box<Store<FrameState>>, Result<Started, wasmi::Error>) {
+    let mut store = Box::new(Store::new(&prepared.engine, state));
     store.limiter(|state| &mut state.pages);
-    let instance = prepared.linker.instantiate_and_start(&mut store, &prepared.module);
+    let instance = prepared.linker.instantiate_and_start(&mut *store, &prepared.module);
     let started = instance.map(|instance| {
-        store.data_mut().memory = instance.get_memory(&store, vm_core::abi::MEMORY_EXPORT);
+        store.data_mut().memory = instance.get_memory(&*store, vm_core::abi::MEMORY_EXPORT);
         (instance, Running::new(prepared, &store, instance))
     });
     (store, started)

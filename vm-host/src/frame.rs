@@ -181,7 +181,8 @@ impl FrameState {
 
 /// A frame on the executor's stack.
 pub(crate) struct Frame {
-    pub(crate) store: Store<FrameState>,
+    /// Boxed: it is large, and goes from frame to frame.
+    pub(crate) store: Box<Store<FrameState>>,
     /// There while the frame waits for a call.
     pub(crate) waiting: Option<TypedResumableCallHostTrap<()>>,
     pub(crate) checkpoint: FrameCheckpoint,

@@ -293,7 +293,7 @@ impl Observer for Tracer {
             status: Status::Success,
             output: Vec::new(),
             detail: None,
-            steps: Vec::with_capacity(8),
+            steps: Vec::with_capacity(12),
         });
     }
 

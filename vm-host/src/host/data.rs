@@ -126,8 +126,8 @@ fn replace(
     key: &Key,
     value: Option<Value>,
 ) -> Answer<u32> {
-    let after = call.session().observer.is_some().then(|| value.clone().map(|value| value.to_vec()));
-    if let Some(after) = after {
+    if call.session().observer.is_some() {
+        let after = value.as_ref().map(|value| value.to_vec());
         let before: Option<Vec<u8>> = call.session().journal.get(key)?.map(|value| value.to_vec());
         call.change = Some(Change::FieldSet { object, name: name.to_vec(), before, after });
     }

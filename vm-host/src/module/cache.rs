@@ -133,7 +133,7 @@ struct Cached {
     /// When it was last used.
     used: u64,
     /// Its instances that wait, those that have waited longest first, with when they were given back.
-    idle: Vec<(u64, Box<Idle>)>,
+    idle: Vec<(u64, Idle)>,
 }
 
 impl ModuleCache {
@@ -202,13 +202,13 @@ impl ModuleCache {
     }
 
     /// An instance of the module that waits for its next call, with how to make it as new.
-    pub(crate) fn take_instance<'p>(&self, prepared: &'p Prepared) -> Option<(Box<Idle>, &'p Reuse)> {
+    pub(crate) fn take_instance<'p>(&self, prepared: &'p Prepared) -> Option<(Idle, &'p Reuse)> {
         let reuse = prepared.reuse.as_ref()?;
         Some((self.inner.lock().take_instance(&prepared.code_hash)?, reuse))
     }
 
     /// Keeps an instance for the next call of its code, if the module is still here.
-    pub(crate) fn keep_instance(&self, prepared: &Arc<Prepared>, idle: Box<Idle>) {
+    pub(crate) fn keep_instance(&self, prepared: &Arc<Prepared>, idle: Idle) {
         let _too_many = self.inner.lock().keep_instance(prepared, idle, self.limits.instance_bytes);
     }
 }
@@ -246,7 +246,7 @@ impl Inner {
         evicted
     }
 
-    fn take_instance(&mut self, hash: &Hash) -> Option<Box<Idle>> {
+    fn take_instance(&mut self, hash: &Hash) -> Option<Idle> {
         let cached = self.modules.get_mut(hash)?;
         let (given, idle) = cached.idle.pop()?;
         let weight = idle_weight(&cached.prepared.info);
@@ -256,12 +256,7 @@ impl Inner {
 
     /// Returns the instances that had to go. One of a module that was evicted while it ran is not kept: its engine would
     /// stay with it, uncounted.
-    fn keep_instance(
-        &mut self,
-        prepared: &Arc<Prepared>,
-        idle: Box<Idle>,
-        bytes_max: u64,
-    ) -> SmallVec<[Box<Idle>; 1]> {
+    fn keep_instance(&mut self, prepared: &Arc<Prepared>, idle: Idle, bytes_max: u64) -> SmallVec<[Idle; 1]> {
         let mut gone = SmallVec::new();
         let cached = self.modules.get_mut(&prepared.code_hash);
         let Some(cached) = cached.filter(|cached| Arc::ptr_eq(&cached.prepared, prepared)) else {

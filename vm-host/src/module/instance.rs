@@ -147,19 +147,19 @@ impl Running {
     }
 
     /// The instance of a frame that returned, between two calls; `None` if its memory has grown.
-    pub(crate) fn end(self, mut store: Store<FrameState>, info: &ModuleInfo) -> Option<Box<Idle>> {
+    pub(crate) fn end(self, mut store: Box<Store<FrameState>>, info: &ModuleInfo) -> Option<Idle> {
         let state = store.data_mut();
         if state.pages.now != info.pages {
             return None;
         }
         state.forget();
-        Some(Box::new(Idle { store, running: self, pages: info.pages }))
+        Some(Idle { store, running: self, pages: info.pages })
     }
 }
 
 /// An instance that no frame has.
 pub(crate) struct Idle {
-    store: Store<FrameState>,
+    store: Box<Store<FrameState>>,
     running: Running,
     pages: u32,
 }
@@ -173,21 +173,21 @@ impl fmt::Debug for Idle {
 impl Idle {
     /// The instance as a fresh one would be, for a frame that begins with `state`.
     pub(crate) fn renew(
-        self: Box<Self>,
+        self,
         reuse: &Reuse,
         mut state: FrameState,
-    ) -> Result<(Store<FrameState>, Instance, Running), NodeFailure> {
+    ) -> Result<(Box<Store<FrameState>>, Instance, Running), NodeFailure> {
         const BROKEN: NodeFailure = NodeFailure::Invariant("an instance that ran can be made as new");
-        let Self { mut store, running, pages } = *self;
+        let Self { mut store, running, pages } = self;
         let memory = store.data().memory.ok_or(BROKEN)?;
-        let all = memory.data_mut(&mut store);
+        let all = memory.data_mut(&mut *store);
         all.fill(0);
         for (start, bytes) in &reuse.data {
             let place = all.get_mut(*start..).and_then(|rest| rest.get_mut(..bytes.len()));
             place.ok_or(BROKEN)?.copy_from_slice(bytes);
         }
         for (global, first) in &running.globals {
-            global.set(&mut store, first.clone()).map_err(|_| BROKEN)?;
+            global.set(&mut *store, first.clone()).map_err(|_| BROKEN)?;
         }
         state.memory = Some(memory);
         state.pages.started(pages);

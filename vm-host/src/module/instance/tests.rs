@@ -59,18 +59,18 @@ fn state() -> FrameState {
     FrameState::new(session, identity, PageLimiter::new(100))
 }
 
-fn start(prepared: &Prepared) -> (Store<FrameState>, Instance, Option<Running>) {
-    let mut store = Store::new(&prepared.engine, state());
+fn start(prepared: &Prepared) -> (Box<Store<FrameState>>, Instance, Option<Running>) {
+    let mut store = Box::new(Store::new(&prepared.engine, state()));
     store.limiter(|state| &mut state.pages);
     store.set_fuel(1_000_000).unwrap();
-    let instance = prepared.linker.instantiate_and_start(&mut store, &prepared.module).unwrap();
-    store.data_mut().memory = instance.get_memory(&store, MEMORY_EXPORT);
+    let instance = prepared.linker.instantiate_and_start(&mut *store, &prepared.module).unwrap();
+    store.data_mut().memory = instance.get_memory(&*store, MEMORY_EXPORT);
     let running = Running::new(prepared, &store, instance);
     (store, instance, running)
 }
 
 /// An instance of the module that ran nothing and waits.
-pub(in crate::module) fn idle(prepared: &Prepared) -> Box<Idle> {
+pub(in crate::module) fn idle(prepared: &Prepared) -> Idle {
     let (store, _, running) = start(prepared);
     running.unwrap().end(store, &prepared.info).unwrap()
 }
@@ -98,7 +98,7 @@ fn r2_an_instance_that_ran_is_made_as_new() {
     let (mut store, instance, running) = start(&prepared);
     let fresh = contents(&store, instance);
     assert_eq!(fresh.1.keys().collect::<Vec<_>>(), ["global 0", "global 2"], "mutable ones, and no other");
-    instance.get_typed_func::<(), ()>(&store, "run").unwrap().call(&mut store, ()).unwrap();
+    instance.get_typed_func::<(), ()>(&*store, "run").unwrap().call(&mut *store, ()).unwrap();
     let spoilt = contents(&store, instance);
     assert!(fresh.0.iter().zip(&spoilt.0).all(|(fresh, spoilt)| fresh != spoilt), "all bytes differ");
     assert!(fresh.1.values().zip(spoilt.1.values()).all(|(fresh, spoilt)| fresh != spoilt));
@@ -123,7 +123,7 @@ fn what_cannot_be_made_as_new_is_not_kept() {
         r#"(module (memory (export "memory") 1 2) (func (export "run") (drop (memory.grow (i32.const 1)))))"#,
     );
     let (mut store, instance, running) = start(&grows);
-    instance.get_typed_func::<(), ()>(&store, "run").unwrap().call(&mut store, ()).unwrap();
+    instance.get_typed_func::<(), ()>(&*store, "run").unwrap().call(&mut *store, ()).unwrap();
     assert!(running.unwrap().end(store, &grows.info).is_none(), "a memory that grew");
 
     let drops = prepared(
