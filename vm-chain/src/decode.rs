@@ -432,7 +432,7 @@ impl<I: Interfaces> Decoder<I> {
                 ChangeInfo::FieldRead { object: (*object).into(), field: field_name(name) }
             }
             Change::FieldSet { object, name, before, after } => {
-                let show = |value: &Option<Vec<u8>>| {
+                let show = |value: &Option<vm_state::Value>| {
                     value.as_ref().map(|value| {
                         self.field(interface, name, value)
                             .unwrap_or_else(|| Value::String(bytes(value).to_string()))

@@ -177,7 +177,19 @@ impl Key {
     /// The field `name` of `object`.
     #[must_use]
     pub fn field(object: &ObjectId, name: &[u8]) -> Self {
-        Self::build(KeySpace::Field, &[object.as_ref(), &hash(Domain::FieldKey, name).0])
+        Self::field_of_digest(object, &Self::field_digest(name))
+    }
+
+    /// What stands for a field's name in its key: for who meets the same names again and again.
+    #[must_use]
+    pub fn field_digest(name: &[u8]) -> Hash {
+        hash(Domain::FieldKey, name)
+    }
+
+    /// The field of `object` whose name has this [`Self::field_digest`].
+    #[must_use]
+    pub fn field_of_digest(object: &ObjectId, name: &Hash) -> Self {
+        Self::build(KeySpace::Field, &[object.as_ref(), name.as_ref()])
     }
 
     /// The prefix of all fields of `object`.

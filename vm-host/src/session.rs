@@ -8,8 +8,10 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use vm_core::{Address, BlockContext, ErrorCode, Event, GasSchedule, Hash, Key, Limits, Params, Stamp};
-use vm_state::{Checkpoint, Journal};
+use vm_core::{
+    Address, BlockContext, ErrorCode, Event, GasSchedule, Hash, Key, Limits, ObjectId, Params, Stamp,
+};
+use vm_state::{Checkpoint, Journal, Value};
 
 use crate::error::{Answer, Fault};
 use crate::module::{ModuleInfo, Prepared};
@@ -62,6 +64,30 @@ impl Running {
     }
 }
 
+/// Digests of the field names met last: a contract has few names, and a digest costs as much as all else in a look-up.
+#[derive(Debug, Default)]
+pub(crate) struct FieldNames {
+    known: [Option<(Value, Hash)>; 4],
+    /// The one to be replaced next.
+    oldest: usize,
+}
+
+impl FieldNames {
+    /// The key of the field `name` of `object`.
+    pub(crate) fn key(&mut self, object: &ObjectId, name: &[u8]) -> Key {
+        let known = self.known.iter().flatten().find(|(known, _)| **known == *name);
+        if let Some((_, digest)) = known {
+            return Key::field_of_digest(object, digest);
+        }
+        let digest = Key::field_digest(name);
+        if let Some(place) = self.known.get_mut(self.oldest) {
+            *place = Some((Value::from_slice(name), digest));
+        }
+        self.oldest = self.oldest.saturating_add(1).checked_rem(self.known.len()).unwrap_or_default();
+        Key::field_of_digest(object, &digest)
+    }
+}
+
 /// To where a failed frame returns.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FrameCheckpoint {
@@ -89,6 +115,8 @@ pub(crate) struct Session {
     pub(crate) interrupted: bool,
     /// The module that was loaded last: most transactions call what the one before called.
     pub(crate) last_module: Option<Arc<Prepared>>,
+    /// Of the block's contracts.
+    pub(crate) field_names: FieldNames,
     /// What validation has learnt of the code that was stored last: it is prepared next, if it has an initialiser.
     pub(crate) validated: Option<(Hash, ModuleInfo)>,
 }
@@ -112,6 +140,7 @@ impl Session {
             deadline,
             interrupted: false,
             last_module: None,
+            field_names: FieldNames::default(),
             validated: None,
         })
     }
@@ -212,5 +241,24 @@ impl Session {
         self.journal.rollback(to.journal);
         self.running.events.truncate(to.events);
         self.running.refund = to.refund;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// R80: a field's key is the same whether its name was met before or not.
+    #[test]
+    fn r80_a_remembered_name_gives_the_key_that_it_has() {
+        let mut names = FieldNames::default();
+        // More names than are kept, in an order in which some are still there and some are not.
+        for round in 0..6u8 {
+            for name in [b"balance".as_slice(), b"b", b"", b"balanc", b"balance!", b"owner", b"b"] {
+                let object = ObjectId([round; 32]);
+                assert_eq!(names.key(&object, name), Key::field(&object, name));
+                assert_eq!(names.key(&object, name), Key::field(&object, name));
+            }
+        }
     }
 }

@@ -11,6 +11,7 @@ use vm_core::abi::HostFunction;
 use vm_core::{Address, ErrorCode, Event, Gas, ObjectId, Status};
 #[cfg(feature = "profile")]
 use vm_core::{Hash, interface::Interface};
+use vm_state::Value;
 
 /// How much of a run is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -100,18 +101,18 @@ pub enum Change {
         /// The object.
         object: ObjectId,
         /// The field's name.
-        name: Vec<u8>,
+        name: Value,
     },
     /// A field was written or removed.
     FieldSet {
         /// The object.
         object: ObjectId,
         /// The field's name.
-        name: Vec<u8>,
+        name: Value,
         /// Its value before.
-        before: Option<Vec<u8>>,
+        before: Option<Value>,
         /// Its value now.
-        after: Option<Vec<u8>>,
+        after: Option<Value>,
     },
     /// Balance left the contract.
     Transferred {
@@ -293,7 +294,8 @@ impl Observer for Tracer {
             status: Status::Success,
             output: Vec::new(),
             detail: None,
-            steps: Vec::with_capacity(12),
+            // A token transfer's fit; two allocations would take as long as all else.
+            steps: Vec::with_capacity(if self.level == TraceLevel::Full { 12 } else { 4 }),
         });
     }
 

@@ -1,6 +1,5 @@
 //! Fields of objects (R31), and digests.
 
-use alloc::vec::Vec;
 use vm_core::{ErrorCode, Key, ObjectId};
 use vm_state::Value;
 
@@ -10,12 +9,12 @@ use crate::trace::Change;
 
 impl HostCall<'_> {
     /// A copy of a field's name. Too short or long is a returned error.
-    fn field_name(&mut self, name: u32, name_len: u32) -> Answer<smallvec::SmallVec<[u8; 64]>> {
+    fn field_name(&mut self, name: u32, name_len: u32) -> Answer<Value> {
         let limit = self.session().limits().field_name_bytes;
         if name_len == 0 || name_len > limit {
             return Err(Fault::Code(ErrorCode::FieldNameSize));
         }
-        Ok(smallvec::SmallVec::from_slice(self.slice(name, name_len)?))
+        Ok(Value::from_slice(self.slice(name, name_len)?))
     }
 
     /// Takes the gas for a value of `len` bytes that comes from the store, and declares it to the witness.
@@ -44,7 +43,7 @@ pub(super) fn field_get(
     let name = call.field_name(name, name_len)?;
     let entry = call.handle(object)?;
     call.resolve(&entry)?;
-    let key = Key::field(&entry.id, &name);
+    let key = call.session().field_names.key(&entry.id, &name);
     let len = look_at(call, &key)?.ok_or(Fault::Code(ErrorCode::FieldNotFound))?;
     let whole = u32::try_from(len).unwrap_or(u32::MAX);
     if whole > cap {
@@ -57,7 +56,7 @@ pub(super) fn field_get(
     let value = value.ok_or(Fault::Code(ErrorCode::FieldNotFound))?;
     call.write(out, &value)?;
     call.count_read(value.len());
-    call.observe_read(|| Change::FieldRead { object: entry.id, name: name.to_vec() });
+    call.observe_read(|| Change::FieldRead { object: entry.id, name });
     Ok(whole)
 }
 
@@ -90,14 +89,14 @@ pub(super) fn field_set(
     let bytes = name.len().saturating_add(usize::try_from(data_len).unwrap_or(usize::MAX));
     let byte = call.session().gas().field_set_byte;
     call.charge_each(byte, bytes)?;
-    let key = Key::field(&id, &name);
+    let key = call.session().field_names.key(&id, &name);
     look_at(call, &key)?;
     call.charge_write(&key)?;
     let value = Value::from_slice(call.slice(data, data_len)?);
     let written = u64::from(data_len);
     let resources = &mut call.session().running.resources;
     resources.bytes_written = resources.bytes_written.saturating_add(written);
-    replace(call, id, &name, &key, Some(value))
+    replace(call, id, name, &key, Some(value))
 }
 
 pub(super) fn field_remove(call: &mut HostCall<'_>, object: u32, name: u32, name_len: u32) -> Answer<u32> {
@@ -105,10 +104,10 @@ pub(super) fn field_remove(call: &mut HostCall<'_>, object: u32, name: u32, name
     let id = writable(call, object)?;
     let byte = call.session().gas().field_set_byte;
     call.charge_each(byte, name.len())?;
-    let key = Key::field(&id, &name);
+    let key = call.session().field_names.key(&id, &name);
     look_at(call, &key)?.ok_or(Fault::Code(ErrorCode::FieldNotFound))?;
     call.charge_write(&key)?;
-    replace(call, id, &name, &key, None)
+    replace(call, id, name, &key, None)
 }
 
 /// The object of the handle, if the sender may write it.
@@ -122,14 +121,13 @@ fn writable(call: &mut HostCall<'_>, object: u32) -> Answer<ObjectId> {
 fn replace(
     call: &mut HostCall<'_>,
     object: ObjectId,
-    name: &[u8],
+    name: Value,
     key: &Key,
     value: Option<Value>,
 ) -> Answer<u32> {
     if call.session().observer.is_some() {
-        let after = value.as_ref().map(|value| value.to_vec());
-        let before: Option<Vec<u8>> = call.session().journal.get(key)?.map(|value| value.to_vec());
-        call.change = Some(Change::FieldSet { object, name: name.to_vec(), before, after });
+        let before = call.session().journal.get(key)?.map(|value| Value::from_slice(value));
+        call.change = Some(Change::FieldSet { object, name, before, after: value.clone() });
     }
     call.session().journal.set(key, value)?;
     Ok(0)
