@@ -284,7 +284,7 @@ fn loops(ns_per_fuel: f64) {
     }
 }
 
-/// What starting an instance costs for each thing that a module may declare, beside what it is charged.
+/// What starting an instance anew costs for each thing that a module may declare, beside what it is charged.
 fn declarations(ns_per_gas: f64) {
     let page = "x".repeat(60_000);
     let functions = "(func)".repeat(1_000);
@@ -305,6 +305,9 @@ fn declarations(ns_per_gas: f64) {
         let wat = format!(r#"(module (memory (export "memory") {pages} 32) {extra} (func (export "run")))"#);
         let code = plain_module(&wat, &["run"]);
         let mut chain = Chain::new();
+        // The dearest case: nothing is used again, as after calls that revert.
+        let fresh = vm_host::CacheLimits { instance_bytes: 0, ..vm_host::CacheLimits::default() };
+        chain.vm = vm_host::Vm::with_cache(chain.vm.params().clone(), fresh);
         let callee = chain.deploy(&code);
         let build = |count: u64| {
             let mut script = Script::new().param("to", Type::Address);
