@@ -18,47 +18,29 @@
     reason = "a benchmark is above the consensus line"
 )]
 
+mod flat;
 mod parts;
+mod random;
+mod spent;
 
-use std::hint::black_box;
 use std::path::Path;
 use std::process::Command;
-use std::time::Instant;
 
-use cpu_time::ThreadTime;
+use flat::Flat;
 use parity_scale_codec::Encode;
 use parts::Parts;
-use redb::{Database, TableDefinition};
+use random::Random;
+use spent::{Spent, median, time};
 use vm_core::commitment::inner_hash;
 use vm_core::{Account, Address, Hash, Header, Key, Params};
 use vm_state::{
-    BlockCommit, ChangeSet, Genesis, MemoryStore, ProofRequest, RedbStore, Store, StoreOptions, Value, View,
-    next_trie, prove, verify,
+    BlockCommit, ChangeSet, Genesis, MemoryStore, ProofRequest, RedbStore, Store, Value, View, next_trie,
+    prove, verify,
 };
 
 /// Rounds per figure; the median is reported.
 const ROUNDS: usize = 9;
 const MILLION: u64 = 1_000_000;
-
-/// CPU and elapsed time of one run, in nanoseconds.
-#[derive(Clone, Copy)]
-struct Spent {
-    cpu: f64,
-    elapsed: f64,
-}
-
-fn time<T>(run: impl FnOnce() -> T) -> Spent {
-    let (cpu, elapsed) = (ThreadTime::now(), Instant::now());
-    // What is given back is dropped within the time: freeing is part of the cost.
-    drop(black_box(run()));
-    Spent { cpu: cpu.elapsed().as_nanos() as f64, elapsed: elapsed.elapsed().as_nanos() as f64 }
-}
-
-fn median(mut samples: Vec<f64>) -> (f64, f64) {
-    samples.sort_by(f64::total_cmp);
-    let at = |share: f64| samples[((samples.len() - 1) as f64 * share) as usize];
-    (at(0.5), (at(0.75) - at(0.25)) / 2.0 / at(0.5))
-}
 
 fn header() {
     println!("{:<58} {:>12} {:>7} {:>12} {:>7}  aim", "name", "us", "+-", "floor us", "ratio");
@@ -76,28 +58,6 @@ fn line(name: &str, ours: Vec<f64>, floor: Option<Vec<f64>>, aim: &str) {
 fn bytes_line(name: &str, ours: usize, floor: usize, aim: &str) {
     let ratio = ours as f64 / floor as f64;
     println!("{name:<58} {ours:>10} B {:>7} {floor:>10} B {ratio:>7.2}  {aim}", "");
-}
-
-/// A generator of its own, so that runs are alike (splitmix64).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
-    }
-
-    /// `count` different numbers below `end`, ascending.
-    fn pick(&mut self, count: u64, end: u64) -> Vec<u64> {
-        let mut picked = std::collections::BTreeSet::new();
-        while (picked.len() as u64) < count {
-            picked.insert(self.below(end));
-        }
-        picked.into_iter().collect()
-    }
 }
 
 fn address(index: u64) -> Address {
@@ -197,34 +157,16 @@ fn proofs(store: &MemoryStore, random: &mut Random) {
     }
 }
 
-const FLAT: TableDefinition<&[u8], &[u8]> = TableDefinition::new("flat");
-
-/// The bare write of the same entries: what any store on redb pays.
-fn write_flat(database: &Database, changes: &ChangeSet) {
-    let mut transaction = database.begin_write().unwrap();
-    transaction.set_two_phase_commit(true);
-    {
-        let mut table = transaction.open_table(FLAT).unwrap();
-        for (key, value) in changes {
-            table.insert(key.as_bytes(), value.as_ref().unwrap().as_slice()).unwrap();
-        }
-    }
-    transaction.commit().unwrap();
-}
-
 fn through_redb(genesis: &Genesis, random: &mut Random) {
     let directory = tempfile::tempdir_in(".").unwrap();
-    // As much of its file in memory as ours.
-    let cache = StoreOptions::default().cache_bytes as usize;
     let mut store = RedbStore::create(directory.path().join("state"), genesis).unwrap();
-    let flat = Database::builder().set_cache_size(cache).create(directory.path().join("flat")).unwrap();
-    write_flat(&flat, genesis.changes());
+    let flat = Flat::create(&directory.path().join("flat"), genesis.changes());
     for count in [1_000, 10_000] {
         let mut ours: Vec<Spent> = vec![];
         let (mut root, mut floor): (Vec<Spent>, Vec<Spent>) = (vec![], vec![]);
         for round in 0..=ROUNDS as u64 {
             let changes = updates(&random.pick(count, MILLION), round + 1);
-            let bare = time(|| write_flat(&flat, &changes));
+            let bare = time(|| flat.write(&changes));
             let view = store.view().unwrap();
             let mut made = None;
             let rooted = time(|| made = Some(block(&*view, changes)));
