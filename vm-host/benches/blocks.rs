@@ -11,6 +11,7 @@
 //! both balances. Phases and floor alternate, on a file each, of the same history. Nothing here asserts a time.
 #![allow(
     clippy::disallowed_types,
+    clippy::disallowed_macros,
     clippy::disallowed_methods,
     clippy::float_arithmetic,
     clippy::as_conversions,
@@ -75,7 +76,7 @@ impl Bench {
     fn new(entries: u64) -> Self {
         // The first one deploys the token and is in no block.
         let size = Size { holders: 1 + entries / 5, fillers: entries / 5 };
-        let directory = tempfile::tempdir_in(".").unwrap();
+        let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let genesis = size.genesis(&params());
         let store = RedbStore::create(directory.path().join("state"), &genesis).unwrap();
         let flat = Flat::create(&directory.path().join("flat"), genesis.changes());
