@@ -183,17 +183,22 @@ impl Journal {
         Ok(slot.value())
     }
 
+    /// Holds an entry that the view has as `base`, and says where.
+    fn hold(&mut self, key: &Key, base: Option<Value>) -> usize {
+        self.search.set(key, base.is_some());
+        let place = self.slots.len();
+        self.slots.push(Slot { key: *key, base, written: None, touched_in: 0, written_in: 0 });
+        self.places.insert(*key, place);
+        place
+    }
+
     /// The entry's slot and where it stands.
     fn touch(&mut self, key: &Key) -> Result<(&mut Slot, usize), ReadError> {
         let place = match self.place(key) {
             Some(place) => place,
             None => {
                 let base = self.view.get(key)?;
-                self.search.set(key, base.is_some());
-                self.slots.push(Slot { key: *key, base, written: None, touched_in: 0, written_in: 0 });
-                let place = self.slots.len().saturating_sub(1);
-                self.places.insert(*key, place);
-                place
+                self.hold(key, base)
             }
         };
         self.recent.note(place);
@@ -267,7 +272,12 @@ impl Journal {
                 self.passed_over = self.passed_over.saturating_add(value.len());
                 break;
             }
-            if self.place(&stored).is_none() || self.search.is_alive(&stored) {
+            if self.place(&stored).is_none() {
+                // The caller looks at it next, and the view has just read it.
+                self.hold(&stored, Some(value));
+                return Ok(Some(stored));
+            }
+            if self.search.is_alive(&stored) {
                 return Ok(Some(stored));
             }
             let Some(next) = stored.successor() else { break };
