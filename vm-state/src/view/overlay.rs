@@ -65,6 +65,13 @@ impl Overlay {
     }
 }
 
+/// The part of `all`, which ascends by `key`, in the region.
+fn within<'a, T>(all: &'a [T], region: &Region, key: impl Fn(&T) -> &Key) -> &'a [T] {
+    let start = all.partition_point(|item| key(item) < region.start());
+    let rest = all.get(start..).unwrap_or_default();
+    rest.get(..rest.iter().take_while(|item| region.contains(key(item))).count()).unwrap_or_default()
+}
+
 impl View for Overlay {
     fn header(&self) -> &Header {
         &self.header
@@ -103,18 +110,21 @@ impl View for Overlay {
 
     fn leaves(&self, region: &Region) -> Result<Vec<LeafRow>, ReadError> {
         let mut rows = self.below.leaves(region)?;
-        rows.retain(|row| !self.is_deleted(&row.key) && self.put(&row.key).is_none());
-        let puts = self.puts_from(region.start()).iter().take_while(|(key, _)| region.contains(key));
-        let before = rows.len();
+        // A region holds few of the changes: they are found once, not for each row.
+        let puts = within(&self.puts, region, |(key, _)| key);
+        let deleted = within(&self.deleted, region, |key| key);
+        if puts.is_empty() && deleted.is_empty() {
+            return Ok(rows);
+        }
+        let is_put = |row: &LeafRow| puts.binary_search_by_key(&row.key, |(key, _)| *key).is_ok();
+        rows.retain(|row| deleted.binary_search(&row.key).is_err() && !is_put(row));
         rows.extend(
-            puts.map(|(key, value)| LeafRow {
+            puts.iter().map(|(key, value)| LeafRow {
                 key: *key,
                 leaf: leaf_hash(key.as_bytes(), &value_hash(value)),
             }),
         );
-        if rows.len() > before {
-            rows.sort_by_key(|row| row.key);
-        }
+        rows.sort_by_key(|row| row.key);
         Ok(rows)
     }
 
