@@ -26,6 +26,7 @@ use vm_state::{
 
 pub use crate::log::{Body, Position};
 use crate::log::{Log, LogError};
+use crate::replica::Seal;
 use crate::signed::{ChainId, Signed};
 
 /// The file with the state, in a chain's folder.
@@ -271,7 +272,7 @@ impl Chain {
                 new_folder(path)?;
                 let states = options.states.unwrap_or(STATES);
                 let state = RedbStore::create_with(path.join(STATE_FILE), &genesis, store_options(states))?;
-                Self::with_new_log(path, Box::new(state), spec, states)
+                Self::with_new_log(path, Box::new(state), spec, states, None)
             }
         }
     }
@@ -288,10 +289,22 @@ impl Chain {
         options: ChainOptions,
         progress: impl FnMut(Progress),
     ) -> Result<Self, ChainError> {
+        Self::import_sealed(path, spec, snapshot, None, options, progress)
+    }
+
+    /// As [`Self::import`], of a block that replicas know by this seal and digest.
+    pub(crate) fn import_sealed(
+        path: &Path,
+        spec: Spec,
+        snapshot: &Snapshot,
+        sealed: Option<(&Seal, &Hash)>,
+        options: ChainOptions,
+        progress: impl FnMut(Progress),
+    ) -> Result<Self, ChainError> {
         new_folder(path)?;
         let states = options.states.unwrap_or(STATES);
         let state = RedbStore::import(path.join(STATE_FILE), snapshot, store_options(states), progress)?;
-        Self::with_new_log(path, Box::new(state), spec, states)
+        Self::with_new_log(path, Box::new(state), spec, states, sealed)
     }
 
     fn with_new_log(
@@ -299,11 +312,16 @@ impl Chain {
         state: Box<dyn Store + Send + Sync>,
         spec: Spec,
         states: u32,
+        sealed: Option<(&Seal, &Hash)>,
     ) -> Result<Self, ChainError> {
         // The log is what makes the folder a chain: it gets its name last, when it is whole.
         let (at, part) = (path.join(BLOCKS_FILE), path.join(UNFINISHED_FILE));
         let failed = |cause| ChainError::Log { at: at.clone(), cause };
-        drop(Log::create(Some(&part), &spec.to_bytes(), states).map_err(failed)?);
+        let log = Log::create(Some(&part), &spec.to_bytes(), states).map_err(failed)?;
+        if let Some((seal, digest)) = sealed {
+            log.set_seal(state.header().height, seal, digest).map_err(failed)?;
+        }
+        drop(log);
         let named = std::fs::rename(&part, &at).and_then(|()| std::fs::File::open(path)?.sync_all());
         named.map_err(|cause| ChainError::Folder { at: path.to_owned(), cause })?;
         let (log, _) = Log::open(&at).map_err(failed)?;
@@ -476,15 +494,44 @@ impl Chain {
         self.vm.execute_block(&self.state.view().map_err(ReadError::from)?, block, options)
     }
 
+    /// The seal and the digest of the final block at `height`; none of a block that no replica committed.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::Log`].
+    pub fn seal(&self, height: u64) -> Result<Option<(Seal, Hash)>, ChainError> {
+        self.log.seal(height).map_err(|cause| self.log_error(cause))
+    }
+
     /// Makes the block `body`, executed to `outcome` on the head's state, the head. Durable when it returns.
     ///
     /// # Errors
     ///
     /// [`ChainError`]; the head is the one before, also after a crash.
     pub fn commit(&mut self, body: &Body, outcome: &BlockOutcome) -> Result<(), ChainError> {
+        self.commit_with(body, outcome, None)
+    }
+
+    /// As [`Self::commit`], of a block that replicas know by this seal and digest.
+    pub(crate) fn commit_sealed(
+        &mut self,
+        body: &Body,
+        outcome: &BlockOutcome,
+        seal: &Seal,
+        digest: &Hash,
+    ) -> Result<(), ChainError> {
+        self.commit_with(body, outcome, Some((seal, digest)))
+    }
+
+    fn commit_with(
+        &mut self,
+        body: &Body,
+        outcome: &BlockOutcome,
+        sealed: Option<(&Seal, &Hash)>,
+    ) -> Result<(), ChainError> {
         let hashes: Vec<Hash> = outcome.transactions.iter().map(|executed| executed.hash).collect();
         self.log
-            .append(body, &outcome.commit.header.hash(), &hashes)
+            .append(body, &outcome.commit.header.hash(), &hashes, sealed)
             .map_err(|cause| self.log_error(cause))?;
         if let Err(error) = self.state.commit(&outcome.commit) {
             let params = self.vm.params_hash();

@@ -21,6 +21,7 @@ pub mod names;
 #[cfg(feature = "node")]
 pub mod node;
 pub mod proof;
+pub mod replica;
 pub mod rpc;
 pub mod sequencer;
 pub mod signed;

@@ -11,10 +11,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use parity_scale_codec::{Decode, Encode};
-use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition, TableError};
 use vm_core::codec::{CodecError, decode_exact};
 use vm_core::{Block, BlockContext, Hash, Mint};
 
+use crate::replica::Seal;
 use crate::signed::Signed;
 
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
@@ -24,6 +25,9 @@ const BLOCKS: TableDefinition<'_, u64, (&[u8], &[u8])> = TableDefinition::new("b
 const HASHES: TableDefinition<'_, &[u8], u64> = TableDefinition::new("hashes");
 /// By transaction hash: the block's height, the index in it.
 const TRANSACTIONS: TableDefinition<'_, &[u8], (u64, u32)> = TableDefinition::new("transactions");
+
+/// By height: the seal and the digest of a block that replicas agreed on. Only their chains have the table.
+const SEALS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("seals");
 
 /// The version of the tables and of what is in them.
 const FORMAT: u32 = 1;
@@ -215,9 +219,18 @@ impl Log {
     }
 
     /// Makes `body` the block at its height, with its hash and those of its transactions. Durable when it returns.
-    pub(crate) fn append(&self, body: &Body, block: &Hash, transactions: &[Hash]) -> Result<(), LogError> {
+    pub(crate) fn append(
+        &self,
+        body: &Body,
+        block: &Hash,
+        transactions: &[Hash],
+        sealed: Option<(&Seal, &Hash)>,
+    ) -> Result<(), LogError> {
         let height = body.context.height;
         self.write("write", |transaction| {
+            if let Some(sealed) = sealed {
+                transaction.open_table(SEALS)?.insert(height, &*sealed.encode())?;
+            }
             let row = (block.as_bytes().as_slice(), &*body.encode());
             transaction.open_table(BLOCKS)?.insert(height, row)?;
             transaction.open_table(HASHES)?.insert(block.as_bytes().as_slice(), height)?;
@@ -243,8 +256,10 @@ impl Log {
             let mut blocks = transaction.open_table(BLOCKS)?;
             let mut hashes = transaction.open_table(HASHES)?;
             let mut index = transaction.open_table(TRANSACTIONS)?;
+            let mut seals = transaction.open_table(SEALS)?;
             for (height, block, transactions) in &gone {
                 blocks.remove(height)?;
+                seals.remove(height)?;
                 hashes.remove(block.as_slice())?;
                 for hash in transactions {
                     index.remove(hash.as_bytes().as_slice())?;
@@ -267,6 +282,25 @@ impl Log {
     /// The block at `height`.
     pub(crate) fn body(&self, height: u64) -> Result<Option<Body>, LogError> {
         Ok(self.row(height)?.map(|(_, body)| body))
+    }
+
+    /// Keeps the seal and the digest of the block at `height`, which is not in the log itself.
+    pub(crate) fn set_seal(&self, height: u64, seal: &Seal, digest: &Hash) -> Result<(), LogError> {
+        self.write("write", |transaction| {
+            transaction.open_table(SEALS)?.insert(height, &*(seal, digest).encode())?;
+            Ok(())
+        })
+    }
+
+    /// The seal and the digest of the block at `height`.
+    pub(crate) fn seal(&self, height: u64) -> Result<Option<(Seal, Hash)>, LogError> {
+        let row = self.read("read", |transaction| match transaction.open_table(SEALS) {
+            Ok(seals) => Ok(seals.get(height)?.map(|row| row.value().to_vec())),
+            Err(TableError::TableDoesNotExist(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        })?;
+        let damaged = |cause| LogError::Damaged { what: format!("the seal of block {height}"), cause };
+        row.map(|bytes| decode_exact(&bytes, bytes.len()).map_err(damaged)).transpose()
     }
 
     /// The height of the block `hash`.

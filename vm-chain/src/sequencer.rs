@@ -7,7 +7,7 @@ use std::fmt::Debug;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use vm_core::{Address, BlockContext, Hash};
+use vm_core::{Address, BlockContext, Hash, Limits};
 use vm_host::Options;
 
 use crate::api::ApiError;
@@ -16,6 +16,29 @@ use crate::signed::{Authority, Signed};
 
 /// A chain that several threads use.
 pub type SharedChain = Arc<RwLock<Chain>>;
+
+/// How much goes into a block at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockLimits {
+    /// Transactions.
+    pub transactions: usize,
+    /// Bytes of the transactions.
+    pub bytes: u64,
+    /// Sum of their gas limits.
+    pub gas: u64,
+}
+
+impl BlockLimits {
+    /// What the chain's limits allow.
+    #[must_use]
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            transactions: usize::try_from(limits.block_transactions).unwrap_or(usize::MAX),
+            bytes: limits.block_bytes.into(),
+            gas: limits.block_gas,
+        }
+    }
+}
 
 /// Puts transactions into blocks.
 #[allow(clippy::missing_errors_doc, reason = "ApiError's variants say it, as for Api")]

@@ -109,7 +109,7 @@ pub fn export(
     Ok(writer.finish()?)
 }
 
-fn check_spec(path: &Path, bytes: &[u8], header: &Header) -> Result<Spec, SnapshotFault> {
+pub(crate) fn check_spec(path: &Path, bytes: &[u8], header: &Header) -> Result<Spec, SnapshotFault> {
     let mut spec =
         Spec::from_bytes(bytes).map_err(|cause| SnapshotFault::Spec { at: path.to_owned(), cause })?;
     let (expected, found) = (header.params, spec.params.hash());

@@ -12,7 +12,7 @@ use support::{deploy_token, pay, spec};
 use vm_chain::api::Local;
 use vm_chain::chain::{ChainOptions, Position};
 use vm_chain::node::pool::Reply;
-use vm_chain::node::{BlockMade, Mode, Observer, PoolLimits, Producer, ProducerOptions};
+use vm_chain::node::{BlockMade, Intake as _, Mode, Observer, PoolLimits, Producer, ProducerOptions};
 use vm_chain::sequencer::{Sequencer, SharedChain, now};
 use vm_chain::{Api, ApiError, Chain, Ed25519, Place, SecretKey, Signed};
 use vm_core::{Address, Hash, Params, Payload, Transaction};

@@ -361,7 +361,7 @@ fn a_server_without_a_socket_has_the_same_checks_and_limits() {
     let relay = Arc::new(Relay::new(metrics.clone()));
     let api = Local::new(chain, producer.clone());
     let limits = ServerOptions { request_bytes: 1_000, ..options.server };
-    let server = Embedded::start(Served { api, producer, metrics, relay }, limits).unwrap();
+    let server = Embedded::start(Served { api, intake: producer, metrics, relay }, limits).unwrap();
     let post = |host: &str, body: String| {
         let request =
             http::Request::post("/").header("host", host).header("content-type", "application/json");

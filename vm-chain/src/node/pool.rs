@@ -23,6 +23,7 @@ use vm_host::InvalidTransaction;
 
 use crate::api::ApiError;
 use crate::chain::Position;
+use crate::sequencer::BlockLimits;
 use crate::signed::Signed;
 
 /// How much waits at most.
@@ -55,17 +56,6 @@ impl Default for PoolLimits {
 /// How many are told of one transaction at most. It counts also who has given up waiting: a reply can't be asked whether
 /// anyone still listens.
 const REPLIES_MAX: usize = 64;
-
-/// How much goes into a block at most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BlockLimits {
-    /// Transactions.
-    pub transactions: usize,
-    /// Bytes of the transactions.
-    pub bytes: u64,
-    /// Sum of their gas limits.
-    pub gas: u64,
-}
 
 /// Told once what became of a transaction. Must not block.
 pub type Reply = Box<dyn FnOnce(Result<Position, ApiError>) + Send>;
@@ -381,6 +371,71 @@ impl Pool {
             }
         }
         taken
+    }
+
+    /// What could go into a block on a state where the next nonce of each sender is `next`: the oldest that can, as many as
+    /// fit. They stay here as if nothing had been asked.
+    ///
+    /// # Errors
+    ///
+    /// What `next` gives.
+    pub fn select<E>(
+        &self,
+        limits: &BlockLimits,
+        mut next: impl FnMut(&Address) -> Result<u64, E>,
+    ) -> Result<Vec<Signed>, E> {
+        // A sender's nonce is asked for when its oldest transaction is reached, so that not all are.
+        let oldest = |sender: &Sender| sender.waiting.values().map(|entry| entry.arrival).min();
+        let arrivals =
+            self.senders.iter().filter_map(|(address, sender)| Some((oldest(sender)?, *address, None)));
+        let mut ready: BTreeSet<(u64, Address, Option<u64>)> = arrivals.collect();
+        let (mut bytes, mut gas) = (0_u64, 0_u64);
+        let mut selected = Vec::new();
+        while selected.len() < limits.transactions
+            && let Some((_, address, nonce)) = ready.pop_first()
+        {
+            let Some(sender) = self.senders.get(&address) else { continue };
+            let Some(nonce) = nonce else {
+                let nonce = next(&address)?;
+                if let Some(entry) = sender.waiting.get(&nonce) {
+                    ready.insert((entry.arrival, address, Some(nonce)));
+                }
+                continue;
+            };
+            let Some(entry) = sender.waiting.get(&nonce) else { continue };
+            let transaction = &entry.signed.transaction;
+            let more = u64::try_from(transaction.encoded_size()).unwrap_or(u64::MAX);
+            let fits = bytes.saturating_add(more) <= limits.bytes
+                && gas.saturating_add(transaction.gas_limit) <= limits.gas;
+            if !fits {
+                // The others of this sender wait with it; smaller ones of other senders may still fit.
+                continue;
+            }
+            bytes = bytes.saturating_add(more);
+            gas = gas.saturating_add(transaction.gas_limit);
+            selected.push(entry.signed.clone());
+            if let Some(nonce) = nonce.checked_add(1)
+                && let Some(next) = sender.waiting.get(&nonce)
+            {
+                ready.insert((next.arrival, address, Some(nonce)));
+            }
+        }
+        Ok(selected)
+    }
+
+    /// The transaction `hash` of `sender` with `nonce` stands in a final block: those that can no longer stand are
+    /// dropped.
+    pub fn outdated(&mut self, sender: &Address, nonce: u64, hash: &Hash) {
+        let next = nonce.saturating_add(1);
+        let Some(found) = self.senders.get_mut(sender) else { return };
+        found.next = found.next.max(next);
+        let old: Vec<Hash> = found.waiting.range(..next).map(|(_, entry)| entry.hash).collect();
+        for old in old {
+            self.drop_one(
+                &old,
+                ApiError::Pool(format!("transaction {hash} of the same sender took its place")),
+            );
+        }
     }
 
     /// The transactions at these hashes go on waiting.

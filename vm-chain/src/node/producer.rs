@@ -21,10 +21,11 @@ use vm_core::{Address, Hash, Header, Status};
 use vm_host::{BlockError, Invalid, Options, Vm};
 use vm_state::{RollbackError, StateReader, View};
 
-use super::pool::{BlockLimits, Candidate, Pool, PoolLimits, Reply};
+use super::intake::Intake;
+use super::pool::{Candidate, Pool, PoolLimits, Reply};
 use crate::api::ApiError;
 use crate::chain::{Body, ChainError, Position};
-use crate::sequencer::{Sequencer, SharedChain, next_context, now};
+use crate::sequencer::{BlockLimits, Sequencer, SharedChain, next_context, now};
 use crate::signed::{Authority, ChainId, Signed};
 
 /// How often a block is tried again without the transactions that can't stand in it; then only what stood so far goes in.
@@ -192,48 +193,6 @@ impl Producer {
         Ok(Arc::new(Self { shared, thread: Mutex::new(Some(thread)) }))
     }
 
-    /// Takes a transaction into the pool; `reply` is told once it is durable, or why it never will be.
-    ///
-    /// # Errors
-    ///
-    /// [`ApiError`] if it is refused; `reply` is dropped then.
-    pub fn enqueue(&self, signed: Signed, reply: Option<Reply>) -> Result<Hash, ApiError> {
-        let shared = &self.shared;
-        let hash = signed.transaction.hash(&shared.vm.params_hash());
-        shared.authority.confirm(&signed, &shared.id).map_err(ApiError::Unauthorized)?;
-        shared.vm.check_envelope(&signed.transaction).map_err(ApiError::Invalid)?;
-        let mut state = shared.open()?;
-        let account = StateReader::new(state.view.as_ref()).account(&signed.transaction.sender)?;
-        state.pool.insert(signed, hash, &account, reply)?;
-        shared.wake.notify_all();
-        Ok(hash)
-    }
-
-    /// How long whoever sends a transaction waits for its block.
-    #[must_use]
-    pub fn wait(&self) -> Duration {
-        self.shared.options.wait
-    }
-
-    /// Why the node can't go on; none while it can.
-    #[must_use]
-    pub fn failure(&self) -> Option<String> {
-        self.shared.lock().failed.clone()
-    }
-
-    /// Whether blocks can be made.
-    #[must_use]
-    pub fn is_alive(&self) -> bool {
-        let state = self.shared.lock();
-        state.failed.is_none() && !state.stopping
-    }
-
-    /// How many bytes of transactions wait.
-    #[must_use]
-    pub fn pending_bytes(&self) -> usize {
-        self.shared.lock().pool.bytes()
-    }
-
     /// Finishes the block that is being made, tells whoever waits, and ends. May be called more than once.
     pub fn stop(&self) {
         self.shared.lock().stopping = true;
@@ -256,6 +215,37 @@ impl Producer {
 impl Drop for Producer {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+impl Intake for Producer {
+    fn enqueue(&self, signed: Signed, reply: Option<Reply>) -> Result<Hash, ApiError> {
+        let shared = &self.shared;
+        let hash = signed.transaction.hash(&shared.vm.params_hash());
+        shared.authority.confirm(&signed, &shared.id).map_err(ApiError::Unauthorized)?;
+        shared.vm.check_envelope(&signed.transaction).map_err(ApiError::Invalid)?;
+        let mut state = shared.open()?;
+        let account = StateReader::new(state.view.as_ref()).account(&signed.transaction.sender)?;
+        state.pool.insert(signed, hash, &account, reply)?;
+        shared.wake.notify_all();
+        Ok(hash)
+    }
+
+    fn wait(&self) -> Duration {
+        self.shared.options.wait
+    }
+
+    fn failure(&self) -> Option<String> {
+        self.shared.lock().failed.clone()
+    }
+
+    fn is_alive(&self) -> bool {
+        let state = self.shared.lock();
+        state.failed.is_none() && !state.stopping
+    }
+
+    fn pending_bytes(&self) -> usize {
+        self.shared.lock().pool.bytes()
     }
 }
 
@@ -457,20 +447,11 @@ impl Shared {
         Ok(Ok(()))
     }
 
-    fn limits(&self) -> BlockLimits {
-        let limits = self.vm.params().limits();
-        BlockLimits {
-            transactions: usize::try_from(limits.block_transactions).unwrap_or(usize::MAX),
-            bytes: limits.block_bytes.into(),
-            gas: limits.block_gas,
-        }
-    }
-
     /// Makes a block of what waits, and commits it.
     fn block(&self, empty: Empty) -> Result<(), Failure> {
         let (mut candidates, time) = {
             let mut state = self.lock();
-            (state.pool.take(&self.limits()), now().saturating_add(state.ahead))
+            (state.pool.take(&BlockLimits::new(self.vm.params().limits())), now().saturating_add(state.ahead))
         };
         let begun = Instant::now();
         let mut attempts = 0_u32;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use super::{Metrics, Observer, Producer, ProducerOptions};
+use super::{Intake as _, Metrics, Observer, Producer, ProducerOptions};
 use crate::api::{ApiError, Local};
 use crate::chain::Chain;
 use crate::rpc::server::{Relay, Served, Server, ServerError, ServerOptions};
@@ -60,7 +60,7 @@ impl Node {
         let chain = Arc::new(RwLock::new(chain));
         let producer = Producer::start(chain.clone(), authority, options.producer, observers)?;
         let api = Local::new(chain, producer.clone()).with_query_time_max(options.query_time);
-        let served = Served { api, producer: producer.clone(), metrics, relay };
+        let served = Served { api, intake: producer.clone(), metrics, relay };
         let server = Server::start(options.listen, served, options.server)?;
         Ok(Self { producer, server })
     }

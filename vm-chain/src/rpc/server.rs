@@ -37,7 +37,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX};
 use crate::api::Local;
-use crate::node::{Metrics, Producer};
+use crate::node::{Intake, Metrics};
 use dispatch::{DEV_THREADS, SHORT_THREADS};
 use guarded::Guarded;
 use http::Site;
@@ -128,8 +128,8 @@ pub enum ServerError {
 pub struct Served {
     /// The interface.
     pub api: Local,
-    /// Who makes the blocks.
-    pub producer: Arc<Producer>,
+    /// Where transactions come in.
+    pub intake: Arc<dyn Intake>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Where the producer's news come from.

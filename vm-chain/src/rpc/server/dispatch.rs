@@ -121,7 +121,7 @@ impl Context {
         method: &'static Method,
         params: &Params<'static>,
     ) -> Result<Box<RawValue>, ApiError> {
-        if let Some(why) = self.served.producer.failure() {
+        if let Some(why) = self.served.intake.failure() {
             return Err(ApiError::Node(why));
         }
         let _one = self
@@ -161,14 +161,14 @@ impl Context {
     async fn send(self: &Arc<Self>, text: String) -> Result<Box<RawValue>, ApiError> {
         let (sender, told) = oneshot::channel();
         let reply: Reply = Box::new(move |result| drop(sender.send(result)));
-        let producer = self.served.producer.clone();
+        let intake = self.served.intake.clone();
         let hash = self
             .run(Lane::Short, move |_| {
                 let SendParams { signed } = params(&text)?;
-                producer.enqueue(Signed::unpack(signed)?, Some(reply))
+                intake.enqueue(Signed::unpack(signed)?, Some(reply))
             })
             .await?;
-        let wait = self.served.producer.wait();
+        let wait = self.served.intake.wait();
         match tokio::time::timeout(wait, told).await {
             Ok(Ok(told)) => told?,
             Ok(Err(_)) => return Err(ApiError::Node("the producer ended".to_owned())),

@@ -23,7 +23,7 @@ use super::pushes::{Answers, Pushes};
 use super::{PageFile, ServerOptions};
 use crate::api::{Api as _, ApiError};
 use crate::node::Metrics;
-use crate::sequencer::{Sequencer as _, now};
+use crate::sequencer::now;
 
 pub(super) type Answer = Response<HttpBody>;
 
@@ -207,20 +207,20 @@ impl Site {
     }
 
     async fn health(&self) -> Answer {
-        let producer = &self.context.served.producer;
+        let intake = &self.context.served.intake;
         // Not among the reads: a node that is busy with them is not ill.
         let context = self.context.clone();
         let status = tokio::task::spawn_blocking(move || context.served.api.status()).await;
         let status = status.unwrap_or_else(|_| Err(ApiError::Node("the status panicked".to_owned())));
-        let failure = producer.failure();
-        let alive = producer.is_alive() && status.is_ok();
+        let failure = intake.failure();
+        let alive = intake.is_alive() && status.is_ok();
         let head = status.as_ref().ok().map(|status| &status.head);
         let body: Value = json!({
             "ok": alive,
             "height": head.map(|head| head.height),
             "head_age_ms": head.map(|head| now().saturating_sub(head.time)),
-            "pending": producer.pending(),
-            "producer": if producer.is_alive() { "alive" } else { "stopped" },
+            "pending": intake.pending(),
+            "producer": if intake.is_alive() { "alive" } else { "stopped" },
             "failure": failure.or_else(|| status.as_ref().err().map(ToString::to_string)),
         });
         let code = if alive { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -228,8 +228,8 @@ impl Site {
     }
 
     fn counted(&self) -> Answer {
-        let producer = &self.context.served.producer;
-        respond(StatusCode::OK, METRICS, self.metrics().text(producer.pending(), producer.pending_bytes()))
+        let intake = &self.context.served.intake;
+        respond(StatusCode::OK, METRICS, self.metrics().text(intake.pending(), intake.pending_bytes()))
     }
 
     fn file(&self, path: &str) -> Answer {

@@ -1,0 +1,468 @@
+//! A replica over a [`Chain`] on this machine.
+//!
+//! What is final is the chain's: its log has each block with its digest, its state's store decides whether the block is
+//! there. What is not final is in memory, and is made again from the blocks after a restart.
+//!
+//! Invariants:
+//! - one commit at a time, and only commits write the chain;
+//! - the lock on the outcomes is held for no execution and no write to disk;
+//! - a signature is confirmed before its block is executed, also in a block of this replica's own (R102).
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use parity_scale_codec::Encode as _;
+use vm_core::{Address, Block, BlockContext, Hash, Header, Key};
+use vm_host::{BlockError, BlockOutcome, Invalid, Options, Vm};
+use vm_state::{SnapshotWriter, StateReader, View, chunk};
+
+use super::confirmed::Confirmed;
+use super::tree::Tree;
+use super::{
+    Application, Bounds, BuildError, Candidates, Committed, ExecuteError, FinalityError, Issuance, Manifest,
+    NodeError, Rejection, RestoreError, Seal, SealedBlock, Tip, Unfit,
+};
+use crate::chain::{Body, Chain, ChainOptions};
+use crate::sequencer::{BlockLimits, SharedChain};
+use crate::signed::{Authority, ChainId, Refused, Signed};
+use crate::snapshot;
+
+/// How often a block is tried again without the transactions that can't stand in it; then only what stood so far goes in.
+const ATTEMPTS: u32 = 8;
+
+/// What a replica's embedder decides.
+#[derive(Clone, Copy, Debug)]
+pub struct ReplicaOptions {
+    /// What a block issues. Part of the rules: the same on every replica.
+    pub issuance: Issuance,
+}
+
+impl Default for ReplicaOptions {
+    /// Nothing is issued.
+    fn default() -> Self {
+        Self { issuance: |_| Vec::new() }
+    }
+}
+
+/// A replica over a chain on this machine.
+#[derive(Debug)]
+pub struct Replica {
+    chain: SharedChain,
+    id: ChainId,
+    vm: Arc<Vm>,
+    authority: Arc<dyn Authority>,
+    options: ReplicaOptions,
+    bounds: Bounds,
+    tree: Mutex<Tree>,
+    committing: Mutex<()>,
+    confirmed: Confirmed,
+}
+
+impl Replica {
+    /// A replica over `chain`, which nobody else may write.
+    ///
+    /// # Errors
+    ///
+    /// [`NodeError`] if the chain can't be read, or its last block has no digest: another kind of node made it.
+    pub fn new(
+        chain: SharedChain,
+        authority: Arc<dyn Authority>,
+        options: ReplicaOptions,
+    ) -> Result<Self, NodeError> {
+        let (id, vm, tip, view) = {
+            let chain = chain.read().unwrap_or_else(PoisonError::into_inner);
+            let header = chain.head().clone();
+            let digest = digest_at(&chain, header.height)?.ok_or_else(|| {
+                NodeError(format!(
+                    "block {} has no digest: this chain was not made by a replica, and can't be gone on with as one",
+                    header.height
+                ))
+            })?;
+            (chain.id(), chain.vm().clone(), Tip { digest, header }, chain.view()?)
+        };
+        let bounds = Bounds::new(vm.params().limits());
+        let tree = Mutex::new(Tree::new(tip, view));
+        Ok(Self {
+            chain,
+            id,
+            vm,
+            authority,
+            options,
+            bounds,
+            tree,
+            committing: Mutex::default(),
+            confirmed: Confirmed::default(),
+        })
+    }
+
+    /// Makes a chain in the new folder `store` of a snapshot whose block has the trusted `digest`: takes `manifest`, then
+    /// what `chunks` gives for each key after which to go on, until the state is whole. `work` is a folder for what has
+    /// come, removed at the end.
+    ///
+    /// # Errors
+    ///
+    /// [`RestoreError`]; the folder `store` is as it was.
+    pub fn restore(
+        digest: &Hash,
+        manifest: &Manifest,
+        mut chunks: impl FnMut(Option<&Key>) -> Result<Vec<u8>, RestoreError>,
+        work: &Path,
+        store: &Path,
+        options: ChainOptions,
+    ) -> Result<Chain, RestoreError> {
+        let found = manifest.digest();
+        if found != *digest {
+            return Err(RestoreError::OtherBlock { expected: *digest, found });
+        }
+        let spec = snapshot::check_spec(&work.join(snapshot::SPEC_FILE), &manifest.spec, &manifest.header)?;
+        let mut writer = SnapshotWriter::create(work, manifest.header.clone())?;
+        while !writer.is_complete() {
+            let bytes = chunks(writer.after())?;
+            writer.push(&bytes)?;
+        }
+        let snapshot = writer.finish()?;
+        let sealed = Some((&manifest.seal, digest));
+        let chain = Chain::import_sealed(store, spec, &snapshot, sealed, options, |_| ())?;
+        // Only room is lost if it stays.
+        drop(std::fs::remove_dir_all(work));
+        Ok(chain)
+    }
+
+    /// The chain underneath, for whoever shows it.
+    #[must_use]
+    pub fn chain(&self) -> &SharedChain {
+        &self.chain
+    }
+
+    /// What signatures on the chain are for.
+    #[must_use]
+    pub fn id(&self) -> ChainId {
+        self.id
+    }
+
+    /// How large a block may be.
+    #[must_use]
+    pub fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+
+    /// How many outcomes wait for finality.
+    #[must_use]
+    pub fn outcomes(&self) -> usize {
+        self.tree().len()
+    }
+
+    /// The final block at `height` with its header and seal; none where it is not kept.
+    ///
+    /// # Errors
+    ///
+    /// [`NodeError`].
+    pub fn block(&self, height: u64) -> Result<Option<SealedBlock>, NodeError> {
+        let chain = self.chain.read().unwrap_or_else(PoisonError::into_inner);
+        let Some((header, seal)) = sealed_header(&chain, height)? else { return Ok(None) };
+        let Some(body) = chain.body(height)? else {
+            return Ok((height == 0).then(|| SealedBlock::genesis(header)));
+        };
+        Ok(Some(SealedBlock { parent: seal.parent, header, transactions: body.transactions }))
+    }
+
+    fn tree(&self) -> MutexGuard<'_, Tree> {
+        self.tree.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn body(&self, context: BlockContext, transactions: Vec<Signed>) -> Body {
+        Body { mints: (self.options.issuance)(&context), context, transactions }
+    }
+
+    fn confirm(&self, signed: &Signed) -> Result<(), Refused> {
+        self.confirmed.once(signed, || self.authority.confirm(signed, &self.id))
+    }
+
+    fn run(&self, view: &Arc<dyn View>, block: &Block) -> Result<BlockOutcome, BlockError> {
+        self.vm.execute_block(view, block, Options::default())
+    }
+
+    /// What `block` comes to on `view`, the state after its parent, if that is what its header claims.
+    fn outcome(&self, view: &Arc<dyn View>, block: &SealedBlock) -> Result<BlockOutcome, ExecuteError> {
+        for (index, signed) in (0..).zip(&block.transactions) {
+            self.confirm(signed).map_err(|reason| Rejection::Unauthorized { index, reason })?;
+        }
+        let body = self.body(block.context(), block.transactions.clone());
+        let outcome = self.run(view, &body.block())?;
+        compare(&block.header, &outcome.commit.header)?;
+        Ok(outcome)
+    }
+
+    /// Takes out of `transactions` what makes their block `invalid`, and refuses what can be in no block on this state.
+    fn without(
+        &self,
+        transactions: &mut Vec<Signed>,
+        invalid: Invalid,
+        last: bool,
+        candidates: &dyn Candidates,
+    ) -> Result<(), BuildError> {
+        let hash = |signed: &Signed| signed.transaction.hash(&self.id.params);
+        match invalid {
+            Invalid::Transaction { index, reason } => {
+                let index = usize::try_from(index).unwrap_or(usize::MAX);
+                if index >= transactions.len() {
+                    let count = transactions.len();
+                    return Err(NodeError(format!("a block of {count} has no transaction {index}")).into());
+                }
+                let gone = transactions.remove(index);
+                candidates.refuse(&hash(&gone), Unfit::Invalid(reason));
+                // What stood before it stands; what comes after may have waited for it.
+                let sender = gone.transaction.sender;
+                let mut at = 0_usize;
+                transactions.retain(|signed| {
+                    let stays = at < index || (!last && signed.transaction.sender != sender);
+                    at = at.saturating_add(1);
+                    stays
+                });
+                Ok(())
+            }
+            Invalid::TooMuch { what, found, limit } => match transactions.len() {
+                0 => Err(BuildError::Refused(Invalid::TooMuch { what, found, limit })),
+                1 => {
+                    let gone = transactions.pop();
+                    let why = Unfit::TooMuch { what, found, limit };
+                    gone.iter().for_each(|gone| candidates.refuse(&hash(gone), why.clone()));
+                    Ok(())
+                }
+                count => {
+                    // The first half has room; a prefix leaves no sender with a gap.
+                    transactions.truncate(count / 2);
+                    Ok(())
+                }
+            },
+            invalid => Err(BuildError::Refused(invalid)),
+        }
+    }
+
+    /// What `candidates` offer on `view`, as much as a block has room for.
+    fn candidates(&self, view: &dyn View, candidates: &dyn Candidates) -> Result<Vec<Signed>, NodeError> {
+        let reader = StateReader::new(view);
+        let mut nonce = |sender: &Address| Ok(reader.account(sender)?.nonce);
+        let limits = BlockLimits::new(self.vm.params().limits());
+        let mut selected = candidates.select(&limits, &mut nonce)?;
+        let mut room = self.bounds.bytes.saturating_sub(super::block::FRAME_BYTES);
+        let fits = |signed: &&Signed| {
+            let left = room.checked_sub(signed.encoded_size());
+            room = left.unwrap_or_default();
+            left.is_some()
+        };
+        let count = selected.iter().take_while(fits).count();
+        selected.truncate(count);
+        selected.retain(|signed| match self.confirm(signed) {
+            Ok(()) => true,
+            Err(reason) => {
+                candidates.refuse(&signed.transaction.hash(&self.id.params), reason.into());
+                false
+            }
+        });
+        Ok(selected)
+    }
+
+    /// Executes what `transactions` leave when those that can't stand are taken out.
+    fn assemble(
+        &self,
+        view: &Arc<dyn View>,
+        context: &BlockContext,
+        mut transactions: Vec<Signed>,
+        candidates: &dyn Candidates,
+    ) -> Result<(Vec<Signed>, BlockOutcome), BuildError> {
+        let mut attempts = 0_u32;
+        loop {
+            let body = self.body(context.clone(), transactions);
+            let result = self.run(view, &body.block());
+            transactions = body.transactions;
+            match result {
+                Ok(outcome) => return Ok((transactions, outcome)),
+                Err(BlockError::Failure(failure)) => return Err(NodeError::from(failure).into()),
+                Err(BlockError::Invalid(invalid)) => {
+                    attempts = attempts.saturating_add(1);
+                    self.without(&mut transactions, invalid, attempts >= ATTEMPTS, candidates)?;
+                }
+            }
+        }
+    }
+
+    /// The outcome of a final block that follows the tip.
+    fn final_outcome(&self, digest: &Hash, block: &SealedBlock) -> Result<Arc<BlockOutcome>, FinalityError> {
+        let (known, view) = {
+            let tree = self.tree();
+            (tree.outcome(digest).cloned(), tree.tip_view().clone())
+        };
+        match known {
+            Some(outcome) => Ok(outcome),
+            None => match self.outcome(&view, block) {
+                Ok(outcome) => Ok(Arc::new(outcome)),
+                Err(ExecuteError::Node(error)) => Err(error.into()),
+                Err(ExecuteError::Rejected(reason)) => {
+                    Err(FinalityError::Diverged { height: block.header.height, reason })
+                }
+                Err(ExecuteError::UnknownParent(_)) => {
+                    Err(NodeError("the tip's state was not found; this is a bug".to_owned()).into())
+                }
+            },
+        }
+    }
+
+    /// Whether the block is final already; an error if it can't become final next.
+    fn is_final(&self, digest: &Hash, block: &SealedBlock) -> Result<bool, FinalityError> {
+        let (height, tip) = (block.header.height, self.tip());
+        let gap = |why| FinalityError::Gap { height, tip: tip.header.height, why };
+        if height <= tip.header.height {
+            return match self.digest(height)? {
+                Some(committed) if committed == *digest => Ok(true),
+                Some(committed) => Err(FinalityError::Conflict { height, committed, brought: *digest }),
+                None => Err(gap("it is from before this replica began")),
+            };
+        }
+        if height != tip.header.height.saturating_add(1) {
+            return Err(gap("blocks between them are missing"));
+        }
+        if block.parent != tip.digest {
+            return Err(gap("its parent is another block than the tip"));
+        }
+        Ok(false)
+    }
+}
+
+/// Compares every field of a header with what execution gave.
+fn compare(claimed: &Header, found: &Header) -> Result<(), Rejection> {
+    let fields: [(&'static str, String, String); 10] = [
+        ("parent", claimed.parent.to_string(), found.parent.to_string()),
+        ("height", claimed.height.to_string(), found.height.to_string()),
+        ("time", claimed.time.to_string(), found.time.to_string()),
+        ("proposer", claimed.proposer.to_string(), found.proposer.to_string()),
+        ("vm_version", claimed.vm_version.to_string(), found.vm_version.to_string()),
+        ("params", claimed.params.to_string(), found.params.to_string()),
+        ("transactions_root", claimed.transactions_root.to_string(), found.transactions_root.to_string()),
+        ("state_root", claimed.state_root.to_string(), found.state_root.to_string()),
+        ("receipts_root", claimed.receipts_root.to_string(), found.receipts_root.to_string()),
+        ("gas_used", claimed.gas_used.to_string(), found.gas_used.to_string()),
+    ];
+    if claimed == found {
+        return Ok(());
+    }
+    let different = fields.into_iter().find(|(_, claimed, found)| claimed != found);
+    let (field, claimed, found) =
+        different.unwrap_or(("hash", claimed.hash().to_string(), found.hash().to_string()));
+    Err(Rejection::Claim { field, claimed, found })
+}
+
+/// The header of the final block at `height`, with its seal.
+fn sealed_header(chain: &Chain, height: u64) -> Result<Option<(Header, Seal)>, NodeError> {
+    let Some(header) = chain.header_at(height)? else { return Ok(None) };
+    if height == 0 {
+        let seal = SealedBlock::genesis(header.clone()).seal();
+        return Ok(Some((header, seal)));
+    }
+    Ok(chain.seal(height)?.map(|(seal, _)| (header, seal)))
+}
+
+fn digest_at(chain: &Chain, height: u64) -> Result<Option<Hash>, NodeError> {
+    if height == 0 {
+        return Ok(chain.header_at(0)?.map(|header| SealedBlock::genesis(header).digest()));
+    }
+    Ok(chain.seal(height)?.map(|(_, digest)| digest))
+}
+
+impl Application for Replica {
+    fn tip(&self) -> Tip {
+        self.tree().tip().clone()
+    }
+
+    fn view(&self) -> Result<Arc<dyn View>, NodeError> {
+        Ok(self.tree().tip_view().clone())
+    }
+
+    fn digest(&self, height: u64) -> Result<Option<Hash>, NodeError> {
+        digest_at(&self.chain.read().unwrap_or_else(PoisonError::into_inner), height)
+    }
+
+    fn check(&self, signed: &Signed) -> Result<Hash, Unfit> {
+        self.confirm(signed)?;
+        self.vm.check_envelope(&signed.transaction)?;
+        Ok(signed.transaction.hash(&self.id.params))
+    }
+
+    fn knows(&self, digest: &Hash) -> bool {
+        self.tree().knows(digest)
+    }
+
+    fn build(
+        &self,
+        parent: &Hash,
+        time: i64,
+        proposer: Address,
+        candidates: &dyn Candidates,
+    ) -> Result<SealedBlock, BuildError> {
+        let view = self.tree().view(parent).ok_or(BuildError::UnknownParent(*parent))?;
+        let Header { height, time: earliest, .. } = *view.header();
+        let context = BlockContext { height: height.saturating_add(1), time: time.max(earliest), proposer };
+        let selected = self.candidates(view.as_ref(), candidates)?;
+        let (transactions, outcome) = self.assemble(&view, &context, selected, candidates)?;
+        let block = SealedBlock { parent: *parent, header: outcome.commit.header.clone(), transactions };
+        self.tree().insert(block.digest(), *parent, Arc::new(outcome));
+        Ok(block)
+    }
+
+    fn execute(&self, block: &SealedBlock) -> Result<(), ExecuteError> {
+        let digest = block.digest();
+        let (tip, known, view) = {
+            let tree = self.tree();
+            (tree.tip().clone(), tree.knows(&digest), tree.view(&block.parent))
+        };
+        if known {
+            return Ok(());
+        }
+        if block.header.height <= tip.header.height {
+            return match self.digest(block.header.height)? {
+                Some(committed) if committed == digest => Ok(()),
+                _ => Err(Rejection::Superseded { height: block.header.height }.into()),
+            };
+        }
+        let view = view.ok_or(ExecuteError::UnknownParent(block.parent))?;
+        let outcome = self.outcome(&view, block)?;
+        self.tree().insert(digest, block.parent, Arc::new(outcome));
+        Ok(())
+    }
+
+    fn commit(&self, block: &SealedBlock) -> Result<Committed, FinalityError> {
+        let _one = self.committing.lock().unwrap_or_else(PoisonError::into_inner);
+        let seal = block.seal();
+        let digest = seal.digest(&block.header);
+        if self.is_final(&digest, block)? {
+            return Ok(Committed::Already);
+        }
+        let outcome = self.final_outcome(&digest, block)?;
+        let body = self.body(block.context(), block.transactions.clone());
+        let view = {
+            let mut chain = self.chain.write().unwrap_or_else(PoisonError::into_inner);
+            chain.commit_sealed(&body, &outcome, &seal, &digest).map_err(NodeError::from)?;
+            chain.view().map_err(NodeError::from)?
+        };
+        self.tree().advance(Tip { digest, header: block.header.clone() }, view);
+        Ok(Committed::New)
+    }
+
+    fn manifest(&self, height: u64) -> Result<Option<Manifest>, NodeError> {
+        let chain = self.chain.read().unwrap_or_else(PoisonError::into_inner);
+        if height < chain.oldest_state() {
+            return Ok(None);
+        }
+        let sealed = sealed_header(&chain, height)?;
+        Ok(sealed.map(|(header, seal)| Manifest { header, seal, spec: chain.spec().to_bytes() }))
+    }
+
+    fn chunk(&self, height: u64, after: Option<&[u8]>, bytes: u32) -> Result<Option<Vec<u8>>, NodeError> {
+        let view = self.chain.read().unwrap_or_else(PoisonError::into_inner).view_at(height)?;
+        let Some(view) = view else { return Ok(None) };
+        match after.map(Key::from_bytes).transpose() {
+            Ok(after) => Ok(chunk(view.as_ref(), after.as_ref(), bytes)?),
+            Err(_) => Ok(None),
+        }
+    }
+}
