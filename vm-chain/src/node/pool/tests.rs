@@ -229,6 +229,57 @@ fn a_block_takes_what_fits_by_gas_and_by_bytes() {
 }
 
 #[test]
+fn a_selection_stands_on_the_nonces_of_a_state_and_takes_nothing_out() {
+    let mut pool = Pool::new(PoolLimits::default());
+    let named = Address::named;
+    for (sender, nonce) in [("alice", 1), ("bob", 0), ("alice", 0), ("carol", 2), ("alice", 2)] {
+        drop(add(&mut pool, sender, nonce));
+    }
+    let select = |limits: &BlockLimits, next: &[(&str, u64)]| {
+        let nonce = |sender: &Address| {
+            let found = next.iter().find(|(name, _)| named(name) == *sender);
+            Ok::<u64, ()>(found.map_or(0, |(_, nonce)| *nonce))
+        };
+        let selected = pool.select(limits, nonce).unwrap();
+        selected
+            .into_iter()
+            .map(|signed| (signed.transaction.sender, signed.transaction.nonce))
+            .collect::<Vec<_>>()
+    };
+    let (alice, bob, carol) = (named("alice"), named("bob"), named("carol"));
+    let all = [(bob, 0), (alice, 0), (alice, 1), (alice, 2)];
+    assert_eq!(select(&ROOM, &[]), all);
+    assert_eq!(select(&ROOM, &[]), all, "nothing was taken");
+    // On an outcome that is not final some of them stand already.
+    assert_eq!(select(&ROOM, &[("alice", 1), ("bob", 1)]), [(alice, 1), (alice, 2)]);
+    assert_eq!(select(&ROOM, &[("alice", 9), ("bob", 9), ("carol", 2)]), [(carol, 2)]);
+    assert_eq!(select(&BlockLimits { transactions: 2, ..ROOM }, &[]), all[..2]);
+    assert_eq!(select(&BlockLimits { gas: 29_999, ..ROOM }, &[]), all[..2]);
+    let one = u64::try_from(signed("bob", 0, 1).transaction.encoded_size()).unwrap();
+    assert_eq!(select(&BlockLimits { bytes: one, ..ROOM }, &[]), all[..1]);
+    assert_eq!(pool.select(&ROOM, |_| Err::<u64, _>("no state")), Err("no state"));
+}
+
+#[test]
+fn what_another_block_made_impossible_is_dropped_and_told() {
+    let mut pool = Pool::new(PoolLimits::default());
+    let (_, first) = add(&mut pool, "alice", 0);
+    let (_, second) = add(&mut pool, "alice", 1);
+    let (later, third) = add(&mut pool, "alice", 2);
+    // Another version of the second is final: neither it nor what was before it can stand any more.
+    let other = signed("alice", 1, 5);
+    pool.outdated(&Address::named("alice"), 1, &hash(&other));
+    for told in [first, second] {
+        let why = told.recv().unwrap().unwrap_err();
+        assert!(matches!(&why, ApiError::Pool(why) if why.contains("took its place")), "{why}");
+    }
+    assert!(third.try_recv().is_err());
+    assert_eq!(taken(&mut pool, &ROOM), [later]);
+    pool.outdated(&Address::named("nobody"), 1, &later);
+    assert_eq!(pool.len(), 1);
+}
+
+#[test]
 fn what_waits_too_long_and_what_a_rollback_takes_away_is_told() {
     let mut pool = Pool::new(PoolLimits { age: Duration::from_secs(60), ..PoolLimits::default() });
     let (_, told) = add(&mut pool, "alice", 3);
