@@ -22,8 +22,8 @@ pub use local::Local;
 use trace::TraceInfo;
 use types::{
     AccountInfo, Answer, At, BlockInfo, ChunkInfo, Claim, CodeInfo, ContractInfo, ContractPage, EventFilter,
-    EventPage, HeaderInfo, Level, NamedAnswer, NamedCall, ObjectFilter, ObjectInfo, ParamsInfo, Proof,
-    QueryRequest, ReceiptInfo, Status, TransactionInfo, WitnessInfo,
+    EventPage, FinalityInfo, HeaderInfo, Level, NamedAnswer, NamedCall, ObjectFilter, ObjectInfo, ParamsInfo,
+    Proof, QueryRequest, ReceiptInfo, Status, TransactionInfo, WitnessInfo,
 };
 
 use crate::Signed;
@@ -74,6 +74,8 @@ pub trait Api {
     fn trace(&self, hash: Hash, level: Level) -> Result<TraceInfo, ApiError>;
     /// A block with what a light node executes it from.
     fn witness(&self, height: u64) -> Result<WitnessInfo, ApiError>;
+    /// What shows that a block is final. Replicated chains only.
+    fn finality(&self, at: At) -> Result<FinalityInfo, ApiError>;
     /// Proves something against a block's header.
     fn prove(&self, claim: Claim, at: At) -> Result<Proof, ApiError>;
     /// A part of the snapshot of a block's state, after the entry with the key `after`.

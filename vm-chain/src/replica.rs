@@ -22,6 +22,7 @@
 mod block;
 mod confirmed;
 mod error;
+mod finality;
 mod local;
 mod tree;
 
@@ -34,6 +35,7 @@ use vm_state::View;
 
 pub use block::{Bounds, Seal, SealedBlock};
 pub use error::{BuildError, ExecuteError, FinalityError, NodeError, Rejection, RestoreError, Unfit};
+pub use finality::{LinkError, linked};
 pub use local::{Replica, ReplicaOptions};
 
 use crate::sequencer::BlockLimits;
@@ -90,6 +92,20 @@ impl Manifest {
     pub fn digest(&self) -> Hash {
         self.seal.digest(&self.header)
     }
+}
+
+/// The engine's side: its certificates of final blocks, as bytes that whoever knows the validators can check.
+pub trait Certificates: Debug + Send + Sync {
+    /// The engine, and the form of its certificates.
+    fn engine(&self) -> &'static str;
+
+    /// The certificate of the block at `height`; none where the engine has none of that very block: one of a later block
+    /// makes it final too.
+    ///
+    /// # Errors
+    ///
+    /// [`NodeError`].
+    fn certificate(&self, height: u64) -> Result<Option<Vec<u8>>, NodeError>;
 }
 
 /// Whether a call of [`Application::commit`] changed anything.

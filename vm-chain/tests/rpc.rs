@@ -17,8 +17,11 @@ use support::node::{Running, options, start};
 use support::{deploy_token, pay, spec, token_transfer};
 use vm_chain::api::Local;
 use vm_chain::api::trace::StepInfo;
-use vm_chain::api::types::{At, Level};
-use vm_chain::node::{Metrics, Producer};
+use vm_chain::api::types::{At, FinalityInfo, Level};
+use vm_chain::node::{Mempool, Metrics, PoolLimits, Producer};
+use vm_chain::replica::{
+    Application as _, Certificates, LinkError, NodeError, Replica, ReplicaOptions, linked,
+};
 use vm_chain::rpc::server::{Embedded, Relay, Served, ServerOptions};
 use vm_chain::rpc::{self, methods, openrpc, subscriptions};
 use vm_chain::{Api as _, ApiError, Chain, Ed25519, Place, SecretKey};
@@ -177,6 +180,8 @@ fn every_method_of_the_openrpc_file_answers_as_the_file_says() {
         names.sort_unstable();
         names
     };
+    // Whose certificates there are shows `a_replicated_chain_shows_its_certificates`.
+    answered.push("vm_finality");
     assert_eq!(sorted(answered), sorted(by_http.clone()), "an example of each method");
 
     let by_socket = subscriptions::SUBSCRIPTIONS.iter().flat_map(|it| [it.name, it.unsubscribe]);
@@ -374,6 +379,77 @@ fn a_server_without_a_socket_has_the_same_checks_and_limits() {
     assert_eq!((status, &answer["result"]["height"]), (200, &json!(2)));
     assert_eq!(post("evil.example", asked.to_string()).0, 403);
     assert_eq!(post("localhost", " ".repeat(1_001)).0, 413);
+}
+
+/// Has a certificate of every third block, whose bytes are the block's digest.
+#[derive(Debug)]
+struct Thirds(Arc<Replica>);
+
+impl Certificates for Thirds {
+    fn engine(&self) -> &'static str {
+        "thirds/1"
+    }
+
+    fn certificate(&self, height: u64) -> Result<Option<Vec<u8>>, NodeError> {
+        let digest = self.0.digest(height)?;
+        Ok(digest.filter(|_| height.is_multiple_of(3)).map(|digest| digest.0.to_vec()))
+    }
+}
+
+#[test]
+fn a_replicated_chain_shows_its_certificates() {
+    let chain = Chain::create(&Place::Memory, spec(), Default::default()).unwrap();
+    let authority = Arc::new(Ed25519::with_dev_accounts());
+    let chain = Arc::new(RwLock::new(chain));
+    let replica = Arc::new(Replica::new(chain.clone(), authority, ReplicaOptions::default()).unwrap());
+    let wait = std::time::Duration::from_secs(1);
+    let mempool = Arc::new(Mempool::new(replica.clone(), PoolLimits::default(), wait, Box::new(|_| ())));
+    for _ in 0..4 {
+        let block = replica.build(&replica.tip().digest, 1, Address::ZERO, mempool.as_ref()).unwrap();
+        replica.commit(&block).unwrap();
+    }
+    let metrics = Arc::new(Metrics::default());
+    let relay = Arc::new(Relay::new(metrics.clone()));
+    let api = Local::new(chain, mempool.clone()).with_certificates(Arc::new(Thirds(replica.clone())));
+    let served = Served { api: api.clone(), intake: mempool, metrics, relay };
+    let server = Embedded::start(served, options().server).unwrap();
+    let ask = |params: Value| {
+        let asked = json!({ "jsonrpc": "2.0", "id": 1, "method": "vm_finality", "params": params });
+        let request =
+            http::Request::post("/").header("host", "localhost").header("content-type", "application/json");
+        let answer = server.answer(request.body(asked.to_string().into_bytes()).unwrap());
+        serde_json::from_slice::<Value>(&answer.into_body()).unwrap()
+    };
+    let document = openrpc::document();
+    let method =
+        document["methods"].as_array().unwrap().iter().find(|it| it["name"] == "vm_finality").unwrap();
+    for (at, heights) in [(0, vec![0]), (1, vec![1, 2, 3]), (3, vec![3])] {
+        let answer = ask(json!({ "at": at }));
+        assert_fits(&document, &method["result"]["schema"], &answer["result"], "vm_finality");
+        let info: FinalityInfo = serde_json::from_value(answer["result"].clone()).unwrap();
+        assert_eq!(info.engine, "thirds/1");
+        assert_eq!(info.blocks.iter().map(|block| block.header.height).collect::<Vec<_>>(), heights);
+        let (header, certified) = linked(&info).unwrap();
+        assert_eq!((header.height, certified.0.to_vec()), (at, info.certificate.0.clone()));
+        assert_eq!(replica.digest(*heights.last().unwrap()), Ok(Some(certified)));
+
+        // What does not hang together leads nowhere.
+        if heights.len() > 1 {
+            let mut other = info.clone();
+            other.blocks.remove(1);
+            assert!(matches!(linked(&other), Err(LinkError::Broken { height: 3, .. })));
+            let mut other = info.clone();
+            other.blocks[0].header.gas_used += 1;
+            assert!(matches!(linked(&other), Err(LinkError::Broken { height: 2, .. })));
+        }
+        assert_eq!(linked(&FinalityInfo { blocks: Vec::new(), ..info }), Err(LinkError::Empty));
+    }
+    // The head is final and its certificate has not come yet.
+    assert_eq!(ask(json!({}))["error"]["code"], -32_020);
+    assert_eq!(ask(json!({ "at": 9 }))["error"]["code"], -32_020);
+    // With one producer there is nobody to certify.
+    let running = start(options());
+    assert!(matches!(running.client.finality(At::Head), Err(ApiError::Unsupported(_))));
 }
 
 async fn next(subscription: &mut Subscription<Value>) -> Value {

@@ -5,6 +5,7 @@ use vm_host::{BlockError, InvalidTransaction, QueryError};
 use vm_state::{NodeFailure, ReadError};
 
 use crate::chain::ChainError;
+use crate::replica::{NodeError, Unfit};
 use crate::signed::Refused;
 
 /// Whose fault it is.
@@ -111,6 +112,22 @@ impl ApiError {
             Self::Unsupported(_) => -32_041,
             Self::Node(_) | Self::Remote(_) => -32_603,
         }
+    }
+}
+
+impl From<Unfit> for ApiError {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::Unauthorized(refused) => Self::Unauthorized(refused),
+            Unfit::Invalid(invalid) => Self::Invalid(invalid),
+            Unfit::TooMuch { .. } => Self::Pool(unfit.to_string()),
+        }
+    }
+}
+
+impl From<NodeError> for ApiError {
+    fn from(error: NodeError) -> Self {
+        Self::Node(error.0)
     }
 }
 

@@ -19,12 +19,14 @@ use self::find::{
 use super::trace::TraceInfo;
 use super::types::{
     AccountInfo, Answer, At, BlockInfo, ChunkInfo, Claim, CodeInfo, ContractInfo, ContractPage, EventFilter,
-    EventInfo, EventPage, HeaderInfo, Level, MintInfo, NamedAddress, NamedAnswer, NamedCall, ObjectFilter,
-    ObjectInfo, ParamsInfo, Proof, QueryRequest, ReceiptInfo, Status, TransactionInfo, WitnessInfo,
+    EventInfo, EventPage, FinalityInfo, HeaderInfo, Level, MintInfo, NamedAddress, NamedAnswer, NamedCall,
+    ObjectFilter, ObjectInfo, ParamsInfo, Proof, QueryRequest, ReceiptInfo, SealedInfo, Status,
+    TransactionInfo, WitnessInfo,
 };
 use super::{Api, ApiError, ITEMS_MAX, named};
 use crate::chain::{Chain, Position};
 use crate::decode::{Decoder, InState};
+use crate::replica::{Certificates, SealedBlock};
 use crate::sequencer::{Sequencer, SharedChain, next_context, now};
 use crate::signed::Signed;
 
@@ -32,6 +34,8 @@ use crate::signed::Signed;
 const BLOCKS_SEARCHED_MAX: u64 = 10_000;
 /// Fields that a list of objects shows at most unless told otherwise; each may be as long as a field can be.
 const FIELDS_MAX: usize = 4_096;
+/// How many blocks above the one asked for a certificate is looked for: an engine may make several final by one.
+const CERTIFIED_WITHIN: usize = 256;
 /// Bytes of entries in one part of a snapshot.
 const CHUNK_BYTES: u32 = 1 << 20;
 
@@ -42,6 +46,7 @@ pub struct Local {
     sequencer: Arc<dyn Sequencer>,
     query_time_max: Option<Duration>,
     fields_max: usize,
+    certificates: Option<Arc<dyn Certificates>>,
 }
 
 impl From<Level> for TraceLevel {
@@ -58,7 +63,7 @@ impl Local {
     /// The interface on `chain`, whose blocks `sequencer` makes.
     #[must_use]
     pub fn new(chain: SharedChain, sequencer: Arc<dyn Sequencer>) -> Self {
-        Self { chain, sequencer, query_time_max: None, fields_max: FIELDS_MAX }
+        Self { chain, sequencer, query_time_max: None, fields_max: FIELDS_MAX, certificates: None }
     }
 
     /// As it is, with what executes for an answer only (queries, simulations, traces, witnesses) refused where it takes
@@ -72,6 +77,12 @@ impl Local {
     #[must_use]
     pub fn with_fields_max(self, fields: usize) -> Self {
         Self { fields_max: fields, ..self }
+    }
+
+    /// As it is, of a replicated chain whose engine keeps `certificates`.
+    #[must_use]
+    pub fn with_certificates(self, certificates: Arc<dyn Certificates>) -> Self {
+        Self { certificates: Some(certificates), ..self }
     }
 
     fn chain(&self) -> RwLockReadGuard<'_, Chain> {
@@ -457,6 +468,43 @@ impl Api for Local {
             witness: outcome.witness(parent.as_ref())?.into(),
             receipts: receipts.iter().map(|receipt| receipt.encode().into()).collect(),
         })
+    }
+
+    fn finality(&self, at: At) -> Result<FinalityInfo, ApiError> {
+        let unsupported = || {
+            ApiError::Unsupported(
+                "this chain has one producer, whose word is all there is: no block of it has a certificate"
+                    .to_owned(),
+            )
+        };
+        let certificates = self.certificates.as_ref().ok_or_else(unsupported)?;
+        let (first, head) = {
+            let chain = self.chain();
+            (height_of(&chain, at)?, chain.head().height)
+        };
+        let mut blocks = Vec::new();
+        for height in (first..=head).take(CERTIFIED_WITHIN) {
+            let chain = self.chain();
+            let header = header_at(&chain, height)?;
+            let seal = match height {
+                0 => SealedBlock::genesis(header.clone()).seal(),
+                _ => chain.seal(height)?.ok_or_else(|| not_kept(&chain, "the seal", height))?.0,
+            };
+            drop(chain);
+            blocks.push(SealedInfo {
+                header: (&header).into(),
+                parent: seal.parent.into(),
+                contents: seal.contents.into(),
+            });
+            if let Some(certificate) = certificates.certificate(height)? {
+                return Ok(FinalityInfo {
+                    engine: certificates.engine().to_owned(),
+                    blocks,
+                    certificate: certificate.into(),
+                });
+            }
+        }
+        Err(ApiError::Missing { what: "certificate of block", which: first.to_string(), height: head })
     }
 
     fn prove(&self, claim: Claim, at: At) -> Result<Proof, ApiError> {

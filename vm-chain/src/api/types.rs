@@ -17,6 +17,7 @@ use super::ApiError;
 use super::text::{HexBytes, Text};
 use super::trace::TransactionTrace;
 use crate::chain::Spec;
+use crate::replica::Seal;
 use crate::signed::ChainId;
 
 /// Which block: its height, its hash, or `"head"`.
@@ -587,6 +588,38 @@ pub struct WitnessInfo {
     pub witness: HexBytes,
     /// SCALE of each receipt that the node keeps.
     pub receipts: Vec<HexBytes>,
+}
+
+/// What shows that a block is final, to whoever knows the validators.
+///
+/// The certificate is of the last of `blocks`; each of them names the one before as its parent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FinalityInfo {
+    /// Whose certificate it is, and of which form: `simplex-ed25519/1` of `vm-node`.
+    pub engine: String,
+    /// From the block asked for to the one that the certificate is of, ascending.
+    pub blocks: Vec<SealedInfo>,
+    /// The certificate, in the engine's own form.
+    pub certificate: HexBytes,
+}
+
+/// A header with what its block's digest is made of beside it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SealedInfo {
+    /// The header.
+    pub header: HeaderInfo,
+    /// The digest of the block before.
+    pub parent: Text<Hash>,
+    /// The hash of the transactions with their authorizations.
+    pub contents: Text<Hash>,
+}
+
+impl SealedInfo {
+    /// The block's digest, which validators vote on.
+    #[must_use]
+    pub fn digest(&self) -> Hash {
+        Seal { parent: self.parent.0, contents: self.contents.0 }.digest(&Header::from(&self.header))
+    }
 }
 
 /// What to prove.

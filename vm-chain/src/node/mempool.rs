@@ -56,22 +56,6 @@ impl fmt::Debug for Mempool {
     }
 }
 
-impl From<Unfit> for ApiError {
-    fn from(unfit: Unfit) -> Self {
-        match unfit {
-            Unfit::Unauthorized(refused) => Self::Unauthorized(refused),
-            Unfit::Invalid(invalid) => Self::Invalid(invalid),
-            Unfit::TooMuch { .. } => Self::Pool(unfit.to_string()),
-        }
-    }
-}
-
-impl From<NodeError> for ApiError {
-    fn from(error: NodeError) -> Self {
-        Self::Node(error.0)
-    }
-}
-
 impl Mempool {
     /// An empty pool before `application`; `announce` hears of what came by RPC, whose senders wait `wait` at most.
     #[must_use]

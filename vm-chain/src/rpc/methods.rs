@@ -9,8 +9,8 @@ use super::Travels;
 use crate::api::trace::TraceInfo;
 use crate::api::types::{
     AccountInfo, Answer, At, BlockInfo, ChunkInfo, Claim, CodeInfo, ContractInfo, ContractPage, EventFilter,
-    EventPage, HeaderInfo, Level, NamedAnswer, NamedCall, ObjectFilter, ObjectInfo, ParamsInfo, Proof,
-    QueryRequest, ReceiptInfo, Status, TransactionInfo, WitnessInfo,
+    EventPage, FinalityInfo, HeaderInfo, Level, NamedAnswer, NamedCall, ObjectFilter, ObjectInfo, ParamsInfo,
+    Proof, QueryRequest, ReceiptInfo, Status, TransactionInfo, WitnessInfo,
 };
 use crate::{Api, ApiError, Signed};
 
@@ -199,6 +199,12 @@ methods! {
         /// The block's height.
         height: u64,
     } -> WitnessInfo;
+    /// What shows that a block is final, to whoever knows the validators. Replicated chains only.
+    "vm_finality" finality FinalityParams {
+        /// Which block (default: the head).
+        #[serde(default)]
+        at: At,
+    } -> FinalityInfo;
     /// Proves something against a block's header.
     "vm_prove" prove ProveParams {
         /// What to prove.

@@ -11,8 +11,8 @@ use crate::api::text::{HexBytes, Text};
 use crate::api::trace::TraceInfo;
 use crate::api::types::{
     AccountInfo, Answer, At, BlockInfo, ChunkInfo, Claim, CodeInfo, ContractInfo, ContractPage, EventFilter,
-    EventPage, HeaderInfo, Level, NamedAnswer, NamedCall, ObjectFilter, ObjectInfo, ParamsInfo, Proof,
-    QueryRequest, ReceiptInfo, Status, TransactionInfo, WitnessInfo,
+    EventPage, FinalityInfo, HeaderInfo, Level, NamedAnswer, NamedCall, ObjectFilter, ObjectInfo, ParamsInfo,
+    Proof, QueryRequest, ReceiptInfo, Status, TransactionInfo, WitnessInfo,
 };
 use crate::{ApiError, Signed};
 
@@ -56,6 +56,7 @@ as_they_are!(
     ContractPage,
     EventFilter,
     EventPage,
+    FinalityInfo,
     HeaderInfo,
     Level,
     NamedAnswer,
