@@ -33,7 +33,7 @@ use parity_scale_codec::{Decode, Encode};
 use vm_core::{Address, BlockContext, Hash, Header, Mint};
 use vm_state::View;
 
-pub use block::{Bounds, Seal, SealedBlock};
+pub use block::{Bounds, Seal, SealedBlock, different_fields};
 pub use error::{BuildError, ExecuteError, FinalityError, NodeError, Rejection, RestoreError, Unfit};
 pub use finality::{LinkError, linked};
 pub use local::{Replica, ReplicaOptions};

@@ -8,6 +8,7 @@
 use parity_scale_codec::Encode;
 use serde::Serialize;
 use vm_chain::api::types::{HeaderInfo, WitnessInfo};
+use vm_chain::replica::different_fields;
 use vm_core::codec::decode_exact;
 use vm_core::commitment::index_root;
 use vm_core::{Block, Hash, Header, Receipt};
@@ -207,24 +208,8 @@ fn claimed_hash(which: &'static str, info: &HeaderInfo, header: &Header) -> Opti
 }
 
 fn headers(kept: &Header, found: &Header) -> Vec<Difference> {
-    type Read = fn(&Header) -> String;
-    let fields: [(&'static str, Read); 10] = [
-        ("parent", |header| header.parent.to_string()),
-        ("height", |header| header.height.to_string()),
-        ("time", |header| header.time.to_string()),
-        ("proposer", |header| header.proposer.to_string()),
-        ("vm_version", |header| header.vm_version.to_string()),
-        ("params", |header| header.params.to_string()),
-        ("transactions_root", |header| header.transactions_root.to_string()),
-        ("state_root", |header| header.state_root.to_string()),
-        ("receipts_root", |header| header.receipts_root.to_string()),
-        ("gas_used", |header| header.gas_used.to_string()),
-    ];
-    let differing = |(field, read): (&'static str, Read)| {
-        let (kept, found) = (read(kept), read(found));
-        (kept != found).then_some(Difference::Header { field, kept, found })
-    };
-    fields.into_iter().filter_map(differing).collect()
+    let fields = different_fields(kept, found).into_iter();
+    fields.map(|(field, kept, found)| Difference::Header { field, kept, found }).collect()
 }
 
 fn receipts(record: &WitnessInfo, header: &Header, executed: &[&Receipt]) -> Vec<Difference> {

@@ -2,6 +2,8 @@
 //!
 //! Names follow Prometheus's habits: units last, `_total` for what only grows (the encoder adds it).
 
+use std::fmt;
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -71,7 +73,20 @@ pub struct Metrics {
     refused: Family<ByReason, Counter>,
     connections: Gauge,
     subscribers: Gauge,
+    others: OnceLock<Others>,
 }
+
+/// What another part of the node counts, in the same text form.
+struct Others(Box<dyn Fn() -> String + Send + Sync>);
+
+impl fmt::Debug for Others {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Others")
+    }
+}
+
+/// What a text of metrics ends with.
+const END: &str = "# EOF\n";
 
 /// Counts one in a gauge as long as it lives.
 #[derive(Debug)]
@@ -109,6 +124,7 @@ impl Default for Metrics {
             refused: Family::default(),
             connections: Gauge::default(),
             subscribers: Gauge::default(),
+            others: OnceLock::new(),
         };
         let registry = &mut new.registry;
         registry.register("head_height", "Height of the last block", new.height.clone());
@@ -164,8 +180,9 @@ impl Metrics {
             self.transactions.get_or_create(&ByStatus { status }).inc_by(count.into());
         }
         self.gas.inc_by(block.header.gas_used);
-        self.execution.observe(block.execution.as_secs_f64());
-        self.commit.observe(block.commit.as_secs_f64());
+        for (histogram, took) in [(&self.execution, block.execution), (&self.commit, block.commit)] {
+            took.iter().for_each(|took| histogram.observe(took.as_secs_f64()));
+        }
     }
 
     /// A request of `method` was answered.
@@ -198,6 +215,11 @@ impl Metrics {
         Counted::new(&self.subscribers)
     }
 
+    /// Shows what `others` counts after its own: a consensus engine's metrics, say. Once; later calls change nothing.
+    pub fn show_others(&self, others: impl Fn() -> String + Send + Sync + 'static) {
+        drop(self.others.set(Others(Box::new(others))));
+    }
+
     /// All of it as text; so much waits in the pool.
     #[must_use]
     pub fn text(&self, pool_transactions: u32, pool_bytes: usize) -> String {
@@ -206,6 +228,29 @@ impl Metrics {
         let mut text = String::new();
         // Writing to a text does not fail.
         let _encoded = encode(&mut text, &self.registry);
+        if let Some(Others(others)) = self.others.get() {
+            text.truncate(text.trim_end_matches(END).len());
+            let others = others();
+            text.push_str(others.trim_end_matches(END));
+            text.push_str(END);
+        }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_count_stands_before_the_end() {
+        let metrics = Metrics::default();
+        let alone = metrics.text(0, 0);
+        assert_eq!(alone.matches(END).count(), 1);
+        metrics.show_others(|| format!("votes 3\n{END}"));
+        metrics.show_others(String::new);
+        let both = metrics.text(0, 0);
+        assert!(both.ends_with(&format!("votes 3\n{END}")), "{both}");
+        assert_eq!((both.matches(END).count(), both.len()), (1, alone.len() + "votes 3\n".len()));
     }
 }

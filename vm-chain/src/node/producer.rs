@@ -81,10 +81,36 @@ pub struct BlockMade {
     pub failed: u32,
     /// Transactions that could stand in no block and were dropped since the block before it.
     pub dropped: u32,
-    /// How long its execution took.
-    pub execution: Duration,
-    /// How long making it durable took.
-    pub commit: Duration,
+    /// How long its execution took, where that was measured: replicas execute a block before it is final.
+    pub execution: Option<Duration>,
+    /// How long making it durable took, where that was measured.
+    pub commit: Option<Duration>,
+}
+
+impl BlockMade {
+    /// The block with this header, whose transactions ended so; nothing was dropped or measured.
+    #[must_use]
+    pub fn new(header: Header, transactions: Vec<Hash>, ends: impl IntoIterator<Item = Status>) -> Self {
+        let mut made = Self {
+            header,
+            transactions,
+            succeeded: 0,
+            reverted: 0,
+            failed: 0,
+            dropped: 0,
+            execution: None,
+            commit: None,
+        };
+        for status in ends {
+            let count = match status {
+                Status::Success => &mut made.succeeded,
+                Status::Reverted => &mut made.reverted,
+                Status::Failed(_) => &mut made.failed,
+            };
+            *count = count.saturating_add(1);
+        }
+        made
+    }
 }
 
 /// Told of what happens, in the producer's thread. Must not block.
@@ -475,31 +501,20 @@ impl Shared {
                 }
             }
         };
-        let execution = begun.elapsed();
+        let execution = Some(begun.elapsed());
         let begun = Instant::now();
         self.chain.write().unwrap_or_else(PoisonError::into_inner).commit(&body, &outcome)?;
-        let commit = begun.elapsed();
+        let commit = Some(begun.elapsed());
         let view = self.chain.read().unwrap_or_else(PoisonError::into_inner).view()?;
         let hashes: Vec<Hash> = candidates.iter().map(|candidate| candidate.hash).collect();
         let dropped = std::mem::take(&mut self.lock().dropped);
-        let mut made = BlockMade {
-            header: outcome.commit.header.clone(),
-            transactions: hashes,
-            succeeded: 0,
-            reverted: 0,
-            failed: 0,
+        let statuses = outcome.transactions.iter().map(|executed| executed.receipt.status);
+        let made = BlockMade {
             dropped,
             execution,
             commit,
+            ..BlockMade::new(outcome.commit.header.clone(), hashes, statuses)
         };
-        for executed in &outcome.transactions {
-            let count = match executed.receipt.status {
-                Status::Success => &mut made.succeeded,
-                Status::Reverted => &mut made.reverted,
-                Status::Failed(_) => &mut made.failed,
-            };
-            *count = count.saturating_add(1);
-        }
         // Before whoever waits is told: who has an answer finds it counted.
         for observer in &self.observers {
             observer.block_made(&made);

@@ -133,5 +133,25 @@ impl Seal {
     }
 }
 
+/// The fields in which two headers differ, by name, with both values as text.
+#[must_use]
+pub fn different_fields(claimed: &Header, found: &Header) -> Vec<(&'static str, String, String)> {
+    type Read = fn(&Header) -> String;
+    let fields: [(&'static str, Read); 10] = [
+        ("parent", |header| header.parent.to_string()),
+        ("height", |header| header.height.to_string()),
+        ("time", |header| header.time.to_string()),
+        ("proposer", |header| header.proposer.to_string()),
+        ("vm_version", |header| header.vm_version.to_string()),
+        ("params", |header| header.params.to_string()),
+        ("transactions_root", |header| header.transactions_root.to_string()),
+        ("state_root", |header| header.state_root.to_string()),
+        ("receipts_root", |header| header.receipts_root.to_string()),
+        ("gas_used", |header| header.gas_used.to_string()),
+    ];
+    let both = fields.into_iter().map(|(field, read)| (field, read(claimed), read(found)));
+    both.filter(|(_, claimed, found)| claimed != found).collect()
+}
+
 #[cfg(test)]
 mod tests;

@@ -20,7 +20,7 @@ use super::confirmed::Confirmed;
 use super::tree::Tree;
 use super::{
     Application, Bounds, BuildError, Candidates, Committed, ExecuteError, FinalityError, Issuance, Manifest,
-    NodeError, Rejection, RestoreError, Seal, SealedBlock, Tip, Unfit,
+    NodeError, Rejection, RestoreError, Seal, SealedBlock, Tip, Unfit, different_fields,
 };
 use crate::chain::{Body, Chain, ChainOptions};
 use crate::sequencer::{BlockLimits, SharedChain};
@@ -331,25 +331,10 @@ impl Replica {
 
 /// Compares every field of a header with what execution gave.
 fn compare(claimed: &Header, found: &Header) -> Result<(), Rejection> {
-    let fields: [(&'static str, String, String); 10] = [
-        ("parent", claimed.parent.to_string(), found.parent.to_string()),
-        ("height", claimed.height.to_string(), found.height.to_string()),
-        ("time", claimed.time.to_string(), found.time.to_string()),
-        ("proposer", claimed.proposer.to_string(), found.proposer.to_string()),
-        ("vm_version", claimed.vm_version.to_string(), found.vm_version.to_string()),
-        ("params", claimed.params.to_string(), found.params.to_string()),
-        ("transactions_root", claimed.transactions_root.to_string(), found.transactions_root.to_string()),
-        ("state_root", claimed.state_root.to_string(), found.state_root.to_string()),
-        ("receipts_root", claimed.receipts_root.to_string(), found.receipts_root.to_string()),
-        ("gas_used", claimed.gas_used.to_string(), found.gas_used.to_string()),
-    ];
-    if claimed == found {
-        return Ok(());
+    match different_fields(claimed, found).into_iter().next() {
+        Some((field, claimed, found)) => Err(Rejection::Claim { field, claimed, found }),
+        None => Ok(()),
     }
-    let different = fields.into_iter().find(|(_, claimed, found)| claimed != found);
-    let (field, claimed, found) =
-        different.unwrap_or(("hash", claimed.hash().to_string(), found.hash().to_string()));
-    Err(Rejection::Claim { field, claimed, found })
 }
 
 /// The header of the final block at `height`, with its seal.

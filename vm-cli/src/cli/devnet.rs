@@ -427,13 +427,14 @@ impl DevnetArgs {
                 "failed": block.failed,
                 "dropped": block.dropped,
                 "gas_used": block.header.gas_used,
-                "execution_us": u64::try_from(block.execution.as_micros()).unwrap_or(u64::MAX),
-                "commit_us": u64::try_from(block.commit.as_micros()).unwrap_or(u64::MAX),
+                "execution_us": microseconds(block.execution),
+                "commit_us": microseconds(block.commit),
             })
             .to_string(),
             Said::Block(block) => {
                 let plural = if block.transactions.len() == 1 { "" } else { "s" };
-                let took = (block.execution + block.commit).as_secs_f64() * 1_000.0;
+                let took = block.execution.into_iter().chain(block.commit).sum::<Duration>();
+                let took = took.as_secs_f64() * 1_000.0;
                 let mut line = format!(
                     "block {:<6}  {:>5} transaction{plural:<1}  {:>11} gas  {took:>6.1} ms",
                     block.header.height,
@@ -455,6 +456,10 @@ impl DevnetArgs {
             Said::Failed(why) => format!("the node failed: {why}"),
         }
     }
+}
+
+fn microseconds(took: Option<Duration>) -> Option<u64> {
+    took.map(|took| u64::try_from(took.as_micros()).unwrap_or(u64::MAX))
 }
 
 /// Waits for SIGINT and SIGTERM in a thread of its own.

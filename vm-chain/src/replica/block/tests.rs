@@ -94,3 +94,15 @@ fn a_full_block_of_key_signed_transactions_is_within_the_bounds() {
     assert!(block.encoded_size() + left <= bounds().bytes);
     assert!(SealedBlock::from_bytes(&block.encode(), &bounds()).is_ok());
 }
+
+#[test]
+fn no_field_of_a_header_differs_unnamed() {
+    let header = block().header;
+    assert_eq!(different_fields(&header, &header), []);
+    for index in 0..header.encoded_size() {
+        let mut bytes = header.encode();
+        bytes[index] ^= 1;
+        let other: Header = decode_exact(&bytes, bytes.len()).unwrap();
+        assert_eq!(different_fields(&header, &other).len(), 1, "byte {index}");
+    }
+}

@@ -267,8 +267,8 @@ mod tests {
                 reverted: 0,
                 failed: 0,
                 dropped: 0,
-                execution: Duration::ZERO,
-                commit: Duration::ZERO,
+                execution: None,
+                commit: None,
             }
         };
         let first = pay(1);
