@@ -12,7 +12,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use parity_scale_codec::Encode;
 use vm_core::codec::decode_exact;
@@ -20,8 +20,9 @@ use vm_core::interface::Interface;
 use vm_core::{Address, Block, Hash, Header, Params, ParamsError, Receipt};
 use vm_host::{BlockError, BlockOutcome, Options, Vm, validate_module};
 use vm_state::{
-    CommitError, Genesis, GenesisError, ImportError, MemoryStore, NodeFailure, OpenError, Progress,
-    ReadError, RedbStore, Retention, RollbackError, Snapshot, StateReader, Store, StoreOptions, View,
+    BlockCommit, CommitError, Genesis, GenesisError, ImportError, MemoryStore, NodeFailure, OpenError,
+    Progress, ReadError, RedbStore, Retention, RollbackError, Snapshot, StateReader, Store, StoreOptions,
+    View,
 };
 
 pub use crate::log::{Body, Position};
@@ -134,6 +135,9 @@ pub const STATES: u32 = 1_024;
 /// Why a chain can't be had or can't go on.
 #[derive(Debug, thiserror::Error)]
 pub enum ChainError {
+    /// Replicas made its last block: only they go on with it.
+    #[error("this chain is a replica's: its blocks are made by consensus, and none is made or undone here")]
+    Sealed,
     /// There is no chain at the path.
     #[error("{} holds no chain (no {BLOCKS_FILE} in it)", .0.display())]
     Missing(PathBuf),
@@ -208,6 +212,41 @@ impl ChainError {
     }
 }
 
+/// A view below the head that is kept although the head moves on.
+#[derive(Debug)]
+struct Past {
+    view: Arc<dyn View>,
+    /// The head when it was asked for last.
+    head: u64,
+}
+
+/// For how many blocks a view below the head is kept after it was asked for.
+const PAST_KEPT: u64 = 1_024;
+
+/// The state after the block at `height`, for whoever reads all of it piece by piece: a snapshot.
+///
+/// Going back to it may take a while, and blocks go on being committed meanwhile. It stays readable as long as it is asked
+/// for every [`PAST_KEPT`] blocks, although its height falls out of what is retained. One at a time: another height takes
+/// its place.
+///
+/// # Errors
+///
+/// [`ChainError::Failure`].
+pub fn past_view(chain: &RwLock<Chain>, height: u64) -> Result<Option<Arc<dyn View>>, ChainError> {
+    let chain = chain.read().unwrap_or_else(PoisonError::into_inner);
+    let head = chain.head().height;
+    let mut past = chain.past.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(kept) = past.as_mut().filter(|kept| kept.view.header().height == height) {
+        kept.head = head;
+        return Ok(Some(kept.view.clone()));
+    }
+    let view = chain.view_at(height)?;
+    if let Some(view) = &view {
+        *past = Some(Past { view: view.clone(), head });
+    }
+    Ok(view)
+}
+
 /// A chain on this machine.
 #[derive(Debug)]
 pub struct Chain {
@@ -217,6 +256,10 @@ pub struct Chain {
     id: ChainId,
     vm: Arc<Vm>,
     folder: Option<PathBuf>,
+    /// Whether replicas made the head.
+    sealed: bool,
+    /// The view below the head that was asked for last, for whoever reads a whole state of it piece by piece.
+    past: Mutex<Option<Past>>,
     interfaces: Mutex<BTreeMap<Hash, Arc<Interface>>>,
 }
 
@@ -250,7 +293,20 @@ impl Chain {
     ) -> Result<Self, ChainError> {
         let vm = Arc::new(Vm::new(spec.params.clone()));
         let id = spec.id()?;
-        Ok(Self { state, log, spec, id, vm, folder, interfaces: Mutex::default() })
+        let at = || folder.as_ref().map(|folder: &PathBuf| folder.join(BLOCKS_FILE)).unwrap_or_default();
+        let seal = log.seal(state.header().height).map_err(|cause| ChainError::Log { at: at(), cause })?;
+        let sealed = seal.is_some();
+        Ok(Self {
+            state,
+            log,
+            spec,
+            id,
+            vm,
+            folder,
+            sealed,
+            interfaces: Mutex::default(),
+            past: Mutex::default(),
+        })
     }
 
     /// A new chain.
@@ -305,6 +361,19 @@ impl Chain {
         let states = options.states.unwrap_or(STATES);
         let state = RedbStore::import(path.join(STATE_FILE), snapshot, store_options(states), progress)?;
         Self::with_new_log(path, Box::new(state), spec, states, sealed)
+    }
+
+    /// Whether a chain could be made at `path`; nothing is changed.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError`] if something is there.
+    pub fn check_free(path: &Path) -> Result<(), ChainError> {
+        if path.is_dir() || path.is_symlink() || path.try_exists().unwrap_or(true) {
+            new_folder(path)
+        } else {
+            Ok(())
+        }
     }
 
     fn with_new_log(
@@ -509,38 +578,53 @@ impl Chain {
     ///
     /// [`ChainError`]; the head is the one before, also after a crash.
     pub fn commit(&mut self, body: &Body, outcome: &BlockOutcome) -> Result<(), ChainError> {
-        self.commit_with(body, outcome, None)
+        if self.sealed {
+            return Err(ChainError::Sealed);
+        }
+        let hashes: Vec<Hash> = outcome.transactions.iter().map(|executed| executed.hash).collect();
+        self.commit_with(body, &outcome.commit, &hashes, None)
     }
 
     /// As [`Self::commit`], of a block that replicas know by this seal and digest.
     pub(crate) fn commit_sealed(
         &mut self,
         body: &Body,
-        outcome: &BlockOutcome,
-        seal: &Seal,
-        digest: &Hash,
+        commit: &BlockCommit,
+        hashes: &[Hash],
+        sealed: (&Seal, &Hash),
     ) -> Result<(), ChainError> {
-        self.commit_with(body, outcome, Some((seal, digest)))
+        self.commit_with(body, commit, hashes, Some(sealed))
     }
 
     fn commit_with(
         &mut self,
         body: &Body,
-        outcome: &BlockOutcome,
+        commit: &BlockCommit,
+        hashes: &[Hash],
         sealed: Option<(&Seal, &Hash)>,
     ) -> Result<(), ChainError> {
-        let hashes: Vec<Hash> = outcome.transactions.iter().map(|executed| executed.hash).collect();
         self.log
-            .append(body, &outcome.commit.header.hash(), &hashes, sealed)
+            .append(body, &commit.header.hash(), hashes, sealed)
             .map_err(|cause| self.log_error(cause))?;
-        if let Err(error) = self.state.commit(&outcome.commit) {
-            let params = self.vm.params_hash();
-            let head = self.state.header().height;
-            // Best effort: opening the chain again does the same.
-            drop(self.log.truncate(head, |signed| signed.transaction.hash(&params)));
-            return Err(error.into());
+        match self.state.commit(commit) {
+            Ok(()) => {
+                self.sealed = sealed.is_some();
+                let head = commit.header.height;
+                let past = self.past.get_mut().unwrap_or_else(PoisonError::into_inner);
+                // It holds on to pages of the file.
+                drop(past.take_if(|past| head.saturating_sub(past.head) > PAST_KEPT));
+                Ok(())
+            }
+            // The block may have become durable all the same: opening the chain again finds out, and shortens the log if not.
+            Err(error @ CommitError::Failure(_)) => Err(error.into()),
+            Err(error) => {
+                let params = self.vm.params_hash();
+                let head = self.state.header().height;
+                // Best effort: opening the chain again does the same.
+                drop(self.log.truncate(head, |signed| signed.transaction.hash(&params)));
+                Err(error.into())
+            }
         }
-        Ok(())
     }
 
     /// Makes the block at `height` the head again and forgets the later ones.
@@ -549,6 +633,10 @@ impl Chain {
     ///
     /// [`ChainError::Rollback`] where its state is not retained; nothing is changed then.
     pub fn rollback(&mut self, height: u64) -> Result<(), ChainError> {
+        if self.sealed {
+            return Err(ChainError::Sealed);
+        }
+        self.past = Mutex::default();
         if height < self.state.oldest() || height >= self.state.header().height {
             // Nothing to do, or refused.
             return Ok(self.state.rollback(height)?);

@@ -26,7 +26,7 @@ const HASHES: TableDefinition<'_, &[u8], u64> = TableDefinition::new("hashes");
 /// By transaction hash: the block's height, the index in it.
 const TRANSACTIONS: TableDefinition<'_, &[u8], (u64, u32)> = TableDefinition::new("transactions");
 
-/// By height: the seal and the digest of a block that replicas agreed on. Only their chains have the table.
+/// By height: the seal and the digest of a block that replicas agreed on. Other chains have none.
 const SEALS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("seals");
 
 /// The version of the tables and of what is in them.

@@ -36,10 +36,10 @@ use vm_state::View;
 pub use block::{Bounds, Seal, SealedBlock, different_fields};
 pub use error::{BuildError, ExecuteError, FinalityError, NodeError, Rejection, RestoreError, Unfit};
 pub use finality::{LinkError, linked};
-pub use local::{Replica, ReplicaOptions};
+pub use local::{CHUNK_ATTEMPTS, Replica, ReplicaOptions};
 
 use crate::sequencer::BlockLimits;
-use crate::signed::Signed;
+use crate::signed::{ChainId, Signed};
 
 /// What a chain issues at the start of a block: the same on every replica, a function of the context alone.
 pub type Issuance = fn(&BlockContext) -> Vec<Mint>;
@@ -73,9 +73,8 @@ pub trait Candidates {
     fn arrivals(&self) -> u64;
 }
 
-/// What a snapshot is checked against. Whoever takes it in trusts the digest that [`Self::digest`] gives, by a
-/// certificate; all else follows from that, but for the names and the genesis in `spec` (see
-/// [`snapshot`](crate::snapshot)).
+/// What a snapshot is checked against. Whoever takes it in knows the chain and trusts the digest that [`Self::digest`]
+/// gives, by a certificate: see [`Trusted`].
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Manifest {
     /// The block's header, with the root that the chunks must have together.
@@ -92,6 +91,15 @@ impl Manifest {
     pub fn digest(&self) -> Hash {
         self.seal.digest(&self.header)
     }
+}
+
+/// What whoever takes in a snapshot must know before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trusted {
+    /// The chain. No block commits to how it began, and that decides what signatures are for.
+    pub chain: ChainId,
+    /// The digest of the block that the snapshot is of: a certificate's.
+    pub digest: Hash,
 }
 
 /// The engine's side: its certificates of final blocks, as bytes that whoever knows the validators can check.
@@ -146,8 +154,8 @@ pub trait Application: Debug + Send + Sync {
     /// Whether a block with this digest can be built or executed on: the tip, or an outcome above it.
     fn knows(&self, digest: &Hash) -> bool;
 
-    /// Builds a block on the outcome of `parent` and keeps its outcome. Its time is `time`, or the parent's if that is
-    /// later.
+    /// Builds a block on the outcome of `parent` and keeps its outcome. Its time is `time`, in milliseconds since the Unix
+    /// epoch, or the parent's if that is later.
     ///
     /// # Errors
     ///
@@ -162,6 +170,10 @@ pub trait Application: Debug + Send + Sync {
 
     /// Executes `block` on its parent's outcome, compares what comes of it with its header, and keeps the outcome. A block
     /// that is known, or final, is not executed again.
+    ///
+    /// Two rules are the engine's to keep before it votes, since nothing here knows a clock or a schedule: that the
+    /// header's time is not ahead of the clock by more than validators tolerate (one block of the far future would stop
+    /// time for ever), and that its proposer, whom fees and issuance are credited to, is the one whose turn it is.
     ///
     /// # Errors
     ///

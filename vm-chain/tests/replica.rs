@@ -13,10 +13,10 @@ use support::{deploy_token, pay, spec};
 use vm_chain::chain::{ChainOptions, Spec};
 use vm_chain::replica::{
     Application, BuildError, Candidates, Committed, ExecuteError, FinalityError, NodeError, Rejection,
-    Replica, ReplicaOptions, RestoreError, SealedBlock, Unfit,
+    Replica, ReplicaOptions, RestoreError, SealedBlock, Trusted, Unfit,
 };
 use vm_chain::sequencer::BlockLimits;
-use vm_chain::{Api as _, Chain, Ed25519, Place, SecretKey, Signed};
+use vm_chain::{Api as _, Chain, ChainError, Ed25519, Place, SecretKey, Signed};
 use vm_core::{
     Address, BlockContext, Features, GasSchedule, Hash, Key, Limits, Mint, Params, Payload, Transaction,
 };
@@ -270,19 +270,20 @@ fn a_proposal_leaves_out_what_can_not_stand() {
     let offered = offer(&[foreign.clone(), good[0].clone(), early.clone(), after_early, good[1].clone()]);
     let block = replica.build(&replica.tip().digest, 1, PROPOSER, &offered).unwrap();
     assert_eq!(block.transactions, good);
+    // What is early waits for what is before it: only the others are refused.
     let refused = offered.refused.take();
-    // What came after the early one has waited for it: it is not judged here.
-    assert_eq!(refused.len(), 2);
-    assert!(matches!(&refused[0], (gone, Unfit::Unauthorized(_)) if *gone == hash(&foreign)));
-    let nonce = Unfit::Invalid(InvalidTransaction::Nonce { expected: 0, found: 4 });
-    assert_eq!(refused[1], (hash(&early), nonce));
+    assert!(matches!(&refused[..], [(gone, Unfit::Unauthorized(_))] if *gone == hash(&foreign)));
     assert_eq!(replica.commit(&block), Ok(Committed::New));
+    let late = offer(&good);
+    assert_eq!(replica.build(&block.digest(), 1, PROPOSER, &late).unwrap().transactions, []);
+    let nonce = Unfit::Invalid(InvalidTransaction::Nonce { expected: 1, found: 0 });
+    assert_eq!(late.refused.take(), [(hash(&good[0]), nonce.clone()), (hash(&good[1]), nonce)]);
 }
 
 #[test]
 fn a_proposal_stays_within_the_limits_of_a_block() {
     let replica = replica();
-    // As many as a block has gas for, and one more: the first half has room.
+    // As many as a block has gas for, and one more, which waits.
     let limits = spec().params.limits().clone();
     let count = limits.block_gas / limits.transaction_gas + 1;
     let signed = |nonce| {
@@ -292,7 +293,7 @@ fn a_proposal_stays_within_the_limits_of_a_block() {
     };
     let all = offer(&(0..count).map(signed).collect::<Vec<_>>());
     let block = replica.build(&replica.tip().digest, 1, PROPOSER, &all).unwrap();
-    assert_eq!(block.transactions, all.transactions[..all.transactions.len() / 2]);
+    assert_eq!(block.transactions, all.transactions[..all.transactions.len() - 1]);
     assert!(all.refused.borrow().is_empty());
     // Whatever goes out can be read by the others.
     assert!(SealedBlock::from_bytes(&block.encode(), &replica.bounds()).is_ok());
@@ -376,6 +377,27 @@ fn proposals_that_never_become_final_take_bounded_room() {
 }
 
 #[test]
+fn one_sender_can_not_shorten_a_proposal_by_what_can_not_be_paid() {
+    // Each pair's first half takes what its second half would pay with.
+    let replica = replica();
+    let names = ["alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan"];
+    let mut offered = Vec::new();
+    for name in names {
+        let all = pay("judy", 1_000_000_000);
+        let mut second = signed_for(name, 1, pay("judy", 0)).transaction;
+        second.gas_price = 1;
+        offered.push(signed_for(name, 0, all));
+        offered.push(SecretKey::dev(name).sign(second, &spec().id().unwrap()));
+    }
+    let honest: Vec<Signed> = (0..50).map(|nonce| signed_for("judy", nonce, pay("alice", 1))).collect();
+    offered.extend(honest.clone());
+    let offered = offer(&offered);
+    let block = replica.build(&replica.tip().digest, 1, PROPOSER, &offered).unwrap();
+    assert_eq!(block.transactions.len(), names.len() + honest.len());
+    assert_eq!(offered.refused.borrow().len(), names.len());
+}
+
+#[test]
 fn the_ancestors_of_the_newest_block_are_kept_however_many() {
     let replica = replica();
     let mut blocks = Vec::new();
@@ -420,6 +442,40 @@ fn r84_a_replica_goes_on_after_a_restart_where_finality_was() {
 }
 
 #[test]
+fn a_replicas_chain_is_made_and_undone_by_consensus_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let replica = in_folder(folder.path()).unwrap();
+    let one = commit_on(&replica, &[]);
+    drop(replica);
+    // By whatever other tool, in the process that made it and after it was opened again.
+    let api = support::local(Chain::open(folder.path(), ChainOptions::default()).unwrap());
+    for refused in [api.mine(1).unwrap_err(), api.rollback(0).unwrap_err()] {
+        assert!(refused.to_string().contains("replica"), "{refused}");
+    }
+    drop(api);
+    assert_eq!(in_folder(folder.path()).unwrap().tip().digest, one.digest());
+}
+
+#[test]
+fn r84_a_seal_goes_with_its_block_when_a_process_died_between_the_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let replica = in_folder(folder.path()).unwrap();
+    let one = commit_on(&replica, &[]);
+    drop(replica);
+    let state = folder.path().join(vm_chain::chain::STATE_FILE);
+    let before = std::fs::read(&state).unwrap();
+    let replica = in_folder(folder.path()).unwrap();
+    let two = commit_on(&replica, &[signed_for("alice", 0, pay("bob", 1))]);
+    drop(replica);
+    std::fs::write(&state, before).unwrap();
+
+    let replica = in_folder(folder.path()).unwrap();
+    assert_eq!((replica.tip().digest, replica.digest(2)), (one.digest(), Ok(None)));
+    assert_eq!(replica.commit(&two), Ok(Committed::New));
+    assert_eq!(replica.digest(2), Ok(Some(two.digest())));
+}
+
+#[test]
 fn a_chain_that_another_kind_of_node_made_is_not_taken_over() {
     let folder = tempfile::tempdir().unwrap();
     let chain = Place::Folder(folder.path().to_owned());
@@ -442,13 +498,14 @@ fn r95_a_snapshot_is_restored_against_a_trusted_digest_chunk_by_chunk() {
     assert_eq!((source.chunk(9, None, 100), source.chunk(2, Some(&[0xff; 200]), 100)), (Ok(None), Ok(None)));
 
     let chunks = |after: Option<&Key>| {
-        let bytes = source.chunk(2, after.map(Key::as_bytes), 500).unwrap();
+        let bytes = source.chunk(2, after.map(Key::as_bytes), 100).unwrap();
         bytes.ok_or_else(|| RestoreError::Source("none left".to_owned()))
     };
     let folder = tempfile::tempdir().unwrap();
     let (work, store) = (folder.path().join("work"), folder.path().join("store"));
     let restore = |digest: &Hash, manifest: &_, chunks: &mut dyn FnMut(Option<&Key>) -> _| {
-        Replica::restore(digest, manifest, chunks, &work, &store, ChainOptions::default())
+        let trusted = Trusted { chain: spec().id().unwrap(), digest: *digest };
+        Replica::restore(&trusted, manifest, chunks, &work, &store, ChainOptions::default())
     };
     // Of another block than the trusted one; with other rules; with a chunk of another state; with none.
     let refused = restore(&next.digest(), &manifest, &mut |after| chunks(after)).unwrap_err();
@@ -457,8 +514,16 @@ fn r95_a_snapshot_is_restored_against_a_trusted_digest_chunk_by_chunk() {
     other.spec = Spec { params: Params::default_for("other"), ..spec() }.to_bytes();
     let refused = restore(&trusted.digest(), &other, &mut |after| chunks(after)).unwrap_err();
     assert!(matches!(refused, RestoreError::Rules(_)), "{refused}");
+    // Of a chain that began otherwise: its signatures would be for another chain.
+    let accounts = vec![(Address::named("mallory"), 1)];
+    other.spec = Spec { accounts, ..spec() }.to_bytes();
+    let refused = restore(&trusted.digest(), &other, &mut |after| chunks(after)).unwrap_err();
+    assert!(matches!(refused, RestoreError::OtherChain { .. }), "{refused}");
+    other.spec = Spec { time: -1, ..spec() }.to_bytes();
+    let refused = restore(&trusted.digest(), &other, &mut |after| chunks(after)).unwrap_err();
+    assert!(matches!(refused, RestoreError::Chain(ChainError::Genesis(_))), "{refused}");
     let foreign = |after: Option<&Key>| {
-        let bytes = source.chunk(1, after.map(Key::as_bytes), 500).unwrap();
+        let bytes = source.chunk(1, after.map(Key::as_bytes), 100).unwrap();
         bytes.ok_or_else(|| RestoreError::Source("none left".to_owned()))
     };
     let refused = restore(&trusted.digest(), &manifest, &mut |after| foreign(after)).unwrap_err();
@@ -467,8 +532,27 @@ fn r95_a_snapshot_is_restored_against_a_trusted_digest_chunk_by_chunk() {
     let refused = restore(&trusted.digest(), &manifest, nothing).unwrap_err();
     assert!(matches!(refused, RestoreError::Source(_)), "{refused}");
     assert!(!store.exists());
+    // Nothing is asked for where there is no room for the chain.
+    std::fs::create_dir(&store).unwrap();
+    std::fs::write(store.join("mine"), b"kept").unwrap();
+    let unasked = &mut |_: Option<&Key>| -> Result<Vec<u8>, RestoreError> { panic!("a chunk is asked for") };
+    let refused = restore(&trusted.digest(), &manifest, unasked).unwrap_err();
+    assert!(matches!(refused, RestoreError::Chain(ChainError::Exists(_))), "{refused}");
+    std::fs::remove_dir_all(&store).unwrap();
 
-    let chain = restore(&trusted.digest(), &manifest, &mut |after| chunks(after)).unwrap();
+    // A wrong chunk is asked for again, of another peer perhaps; and blocks go on being committed meanwhile.
+    let (mut asked, mut wrong) = (0, 0);
+    let chain = restore(&trusted.digest(), &manifest, &mut |after| {
+        asked += 1;
+        if asked % 3 == 1 {
+            wrong += 1;
+            return foreign(after).or_else(|_| Ok(vec![7; 100]));
+        }
+        commit_on(&source, &[]);
+        chunks(after)
+    })
+    .unwrap();
+    assert!(asked > 6 && wrong > 2, "{asked} {wrong}");
     assert!(!work.exists());
     let joined = over(chain, ReplicaOptions::default());
     assert_eq!(joined.tip().digest, trusted.digest());
@@ -476,8 +560,13 @@ fn r95_a_snapshot_is_restored_against_a_trusted_digest_chunk_by_chunk() {
     assert_eq!(joined.commit(&trusted), Ok(Committed::Already));
     let first = source.block(1).unwrap().unwrap();
     assert!(matches!(joined.commit(&first), Err(FinalityError::Gap { height: 1, .. })));
-    assert_eq!(joined.commit(&next), Ok(Committed::New));
+    for height in 3..=source.tip().header.height {
+        assert_eq!(joined.commit(&source.block(height).unwrap().unwrap()), Ok(Committed::New));
+    }
     assert_eq!(joined.tip(), source.tip());
+    // What is from before it began it can neither confirm nor refuse.
+    assert_eq!(joined.execute(&first), Err(ExecuteError::UnknownParent(first.parent)));
+    assert_eq!(joined.execute(&next), Ok(()));
     drop(joined);
     // And it is a chain like any other afterwards.
     let again = in_folder(&store).unwrap();

@@ -18,6 +18,7 @@ extern crate alloc;
 extern crate std;
 
 mod block;
+mod build;
 mod error;
 mod executor;
 mod frame;
@@ -36,6 +37,7 @@ mod transaction;
 mod vm;
 
 pub use block::{BlockOutcome, Executed};
+pub use build::{Built, LeftOut};
 pub use error::{BlockError, Invalid, InvalidTransaction, QueryError, RehearsalError};
 pub use module::{CacheLimits, ModuleError, ModuleInfo, validate_module};
 #[cfg(feature = "testing")]

@@ -73,6 +73,18 @@ fn check_sender(tx: &Transaction, account: &Account) -> Result<u64, InvalidTrans
     u64::try_from(fee).ok().filter(|fee| *fee <= account.balance).ok_or(short)
 }
 
+/// Whether `tx` could be executed next on the session's journal. Nothing is written.
+pub(crate) fn check_next(
+    session: &mut Session,
+    tx: &Transaction,
+) -> Result<Result<(), InvalidTransaction>, ReadError> {
+    if let Err(reason) = check_envelope(tx, session.limits(), session.gas()) {
+        return Ok(Err(reason));
+    }
+    let account = session.journal.account_at(&Key::account(&tx.sender))?;
+    Ok(check_sender(tx, &account).map(drop))
+}
+
 /// A transaction that was executed, and what it leaves to its block.
 pub(crate) struct Settled {
     pub(crate) session: Box<Session>,

@@ -3,10 +3,11 @@
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use vm_core::{Address, Block, BlockContext, Hash, Params, Transaction};
+use vm_core::{Address, Block, BlockContext, Hash, Mint, Params, Transaction};
 use vm_state::{Journal, NodeFailure, View};
 
-use crate::block::{BlockOutcome, Executed, execute_block};
+use crate::block::{BlockOutcome, Engine, Executed, execute_block};
+use crate::build::{Built, build_block};
 use crate::error::{BlockError, InvalidTransaction, QueryError, RehearsalError};
 use crate::module::{CacheLimits, ModuleCache};
 use crate::session::{Deadline, Running, Session};
@@ -136,7 +137,28 @@ impl Vm {
         options: Options,
         deadline: Option<Deadline>,
     ) -> Result<Option<BlockOutcome>, BlockError> {
-        execute_block(&self.params, self.params_hash, &self.cache, view, block, options.trace, deadline)
+        execute_block(self.engine(), view, block, options.trace, deadline)
+    }
+
+    fn engine(&self) -> Engine<'_> {
+        Engine { params: &self.params, params_hash: self.params_hash, cache: &self.cache }
+    }
+
+    /// Puts a block together: executes `candidates` in their order on the state of its parent, leaves out what can't stand,
+    /// and stops where the block is full. What comes of it is what [`Self::execute_block`] gives for the same transactions.
+    ///
+    /// # Errors
+    ///
+    /// [`BlockError::Invalid`] if even an empty block is refused: its context, or its mints; [`BlockError::Failure`] if
+    /// this node could not go on.
+    pub fn build_block(
+        &self,
+        view: &Arc<dyn View>,
+        context: &BlockContext,
+        mints: &[Mint],
+        candidates: &[Transaction],
+    ) -> Result<Built, BlockError> {
+        build_block(self.engine(), view, context, mints, candidates)
     }
 
     /// Calls a function on the state of a block for its answer, as if from within a view: nothing can be written, and

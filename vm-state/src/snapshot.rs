@@ -53,6 +53,12 @@ pub enum ChunkError {
     /// No entries, where there are some.
     #[error("it shows no entries")]
     Empty,
+    /// It is longer than any that is read.
+    #[error("it has more than {limit} bytes")]
+    TooLong {
+        /// The most bytes of a chunk's file.
+        limit: u32,
+    },
 }
 
 /// The chunk of the state that begins after the entry `after`, or with the first entry: entries until they have

@@ -24,7 +24,7 @@ use super::types::{
     TransactionInfo, WitnessInfo,
 };
 use super::{Api, ApiError, ITEMS_MAX, named};
-use crate::chain::{Chain, Position};
+use crate::chain::{Chain, Position, past_view};
 use crate::decode::{Decoder, InState};
 use crate::replica::{Certificates, SealedBlock};
 use crate::sequencer::{Sequencer, SharedChain, next_context, now};
@@ -565,7 +565,18 @@ impl Api for Local {
     }
 
     fn chunk(&self, at: At, after: Option<Vec<u8>>) -> Result<ChunkInfo, ApiError> {
-        let view = view_of(&self.chain(), at)?;
+        let (height, head) = {
+            let chain = self.chain();
+            // What fell out of what is retained may still be kept for this.
+            (if let At::Height(height) = at { height } else { height_of(&chain, at)? }, chain.head().height)
+        };
+        let view = match past_view(&self.chain, height)? {
+            Some(view) => view,
+            None if height > head => {
+                return Err(ApiError::Missing { what: "block", which: height.to_string(), height: head });
+            }
+            None => return Err(not_kept(&self.chain(), "the state", height)),
+        };
         let no_key = || ApiError::Request("`after` is no key of the state".to_owned());
         let after = after.map(|bytes| Key::from_bytes(&bytes).map_err(|_| no_key())).transpose()?;
         let bytes = chunk(view.as_ref(), after.as_ref(), CHUNK_BYTES)?.ok_or_else(no_key)?;

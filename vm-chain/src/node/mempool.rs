@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! RPC, peers -> enqueue -> pool -> select (a proposal) ... final block -> finalized -> whoever waits is told
-//!                  `-> announce (to peers, only of what came by RPC)
+//!                  `-> announce (to peers, only of what came by RPC; again while it waits)
 //! ```
 //!
 //! Invariants:
@@ -13,6 +13,7 @@
 //! - a transaction is acknowledged when its block is final and durable here, not before;
 //! - once the node has failed or stops, whoever waits is told, and nothing is taken in.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
@@ -20,6 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use vm_core::{Address, Hash};
+use vm_host::InvalidTransaction;
 use vm_state::StateReader;
 
 use super::intake::Intake;
@@ -30,12 +32,14 @@ use crate::replica::{Application, Candidates, NodeError, SealedBlock, Unfit};
 use crate::sequencer::{BlockLimits, Sequencer};
 use crate::signed::Signed;
 
-/// Told of each transaction that came in by RPC and is new. Must not block.
+/// Told of each transaction that came in by RPC, when it comes in and again while it waits. Must not block.
 pub type Announce = Box<dyn Fn(&Signed) + Send + Sync>;
 
 #[derive(Debug)]
 struct State {
     pool: Pool,
+    /// What waits and came by RPC.
+    own: BTreeSet<Hash>,
     failed: Option<String>,
     stopping: bool,
 }
@@ -65,7 +69,7 @@ impl Mempool {
         wait: Duration,
         announce: Announce,
     ) -> Self {
-        let state = State { pool: Pool::new(limits), failed: None, stopping: false };
+        let state = State { pool: Pool::new(limits), own: BTreeSet::new(), failed: None, stopping: false };
         Self { application, announce, wait, state: Mutex::new(state), arrivals: AtomicU64::new(0) }
     }
 
@@ -119,9 +123,17 @@ impl Mempool {
         }
     }
 
-    /// Forgets what has waited too long.
-    pub fn expire(&self) {
-        self.lock().pool.expire(Instant::now());
+    /// Forgets what has waited too long, and announces again what came by RPC and still waits: a message may be lost, and
+    /// a peer may have been away. To be called now and then.
+    pub fn remind(&self) {
+        let waiting: Vec<Signed> = {
+            let mut state = self.lock();
+            state.pool.expire(Instant::now());
+            let State { pool, own, .. } = &mut *state;
+            own.retain(|hash| pool.get(hash).is_some());
+            own.iter().filter_map(|hash| pool.get(hash).cloned()).collect()
+        };
+        waiting.iter().for_each(|signed| (self.announce)(signed));
     }
 
     /// The node can't go on, for this reason.
@@ -157,8 +169,29 @@ impl Candidates for Mempool {
         self.lock().pool.select(limits, nonce)
     }
 
+    /// Forgets the transaction if no block can ever hold it. What a block that is not final makes impossible may be
+    /// possible again when that one loses.
     fn refuse(&self, hash: &Hash, why: Unfit) {
-        self.lock().pool.drop_one(hash, why.into());
+        let mut state = self.lock();
+        let Some(transaction) = state.pool.get(hash).map(|signed| signed.transaction.clone()) else { return };
+        if let Unfit::Invalid(reason) = &why {
+            let account = self
+                .application
+                .view()
+                .ok()
+                .and_then(|view| StateReader::new(view.as_ref()).account(&transaction.sender).ok());
+            // An account that can't be read judges nothing.
+            let Some(account) = account else { return };
+            let is_past = transaction.nonce < account.nonce;
+            let fee = u128::from(transaction.gas_limit).saturating_mul(transaction.gas_price.into());
+            let is_poor = fee > account.balance.into();
+            let of_state =
+                matches!(reason, InvalidTransaction::Nonce { .. } | InvalidTransaction::Fee { .. });
+            if of_state && !is_past && !is_poor {
+                return;
+            }
+        }
+        state.pool.drop_one(hash, why.into());
     }
 
     fn arrivals(&self) -> u64 {
@@ -169,7 +202,8 @@ impl Candidates for Mempool {
 impl Intake for Mempool {
     fn enqueue(&self, signed: Signed, reply: Option<Reply>) -> Result<Hash, ApiError> {
         let (hash, new) = self.insert(signed.clone(), reply)?;
-        if new {
+        let first = self.lock().own.insert(hash);
+        if new || first {
             (self.announce)(&signed);
         }
         Ok(hash)

@@ -384,8 +384,13 @@ impl Pool {
         limits: &BlockLimits,
         mut next: impl FnMut(&Address) -> Result<u64, E>,
     ) -> Result<Vec<Signed>, E> {
-        // A sender's nonce is asked for when its oldest transaction is reached, so that not all are.
-        let oldest = |sender: &Sender| sender.waiting.values().map(|entry| entry.arrival).min();
+        // A sender's nonce is asked for when its oldest transaction is reached, so that not all are; and of no sender whose
+        // transactions all wait above a nonce that none has.
+        let oldest = |sender: &Sender| {
+            let (first, _) = sender.waiting.first_key_value()?;
+            let waiting = || sender.waiting.values().map(|entry| entry.arrival).min();
+            if *first > sender.next { None } else { waiting() }
+        };
         let arrivals =
             self.senders.iter().filter_map(|(address, sender)| Some((oldest(sender)?, *address, None)));
         let mut ready: BTreeSet<(u64, Address, Option<u64>)> = arrivals.collect();
@@ -498,7 +503,7 @@ impl Pool {
         let waiting = self.senders.values().flat_map(|sender| sender.waiting.values());
         let old: Vec<Hash> = waiting.filter(is_old).map(|entry| entry.hash).collect();
         for hash in old {
-            let why = format!("it waited {} s and its nonce was not reached", age.as_secs());
+            let why = format!("it waited {} s and was put into no block", age.as_secs());
             self.drop_one(&hash, ApiError::Pool(why));
         }
     }

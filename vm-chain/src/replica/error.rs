@@ -171,6 +171,14 @@ pub enum RestoreError {
         /// The manifest's.
         found: Hash,
     },
+    /// The manifest is of a chain that began otherwise than the trusted one.
+    #[error("the manifest is of the chain with genesis {found}, not of {expected}")]
+    OtherChain {
+        /// The trusted chain's first block.
+        expected: Hash,
+        /// The manifest's.
+        found: Hash,
+    },
     /// A chunk could not be had.
     #[error("no chunk: {0}")]
     Source(String),

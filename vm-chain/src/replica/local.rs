@@ -12,23 +12,23 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use parity_scale_codec::Encode as _;
-use vm_core::{Address, Block, BlockContext, Hash, Header, Key};
-use vm_host::{BlockError, BlockOutcome, Invalid, Options, Vm};
-use vm_state::{SnapshotWriter, StateReader, View, chunk};
+use vm_core::{Address, BlockContext, Hash, Header, Key, Transaction};
+use vm_host::{BlockError, InvalidTransaction, LeftOut, Options, Vm};
+use vm_state::{SnapshotError, SnapshotWriter, StateReader, View, chunk};
 
 use super::confirmed::Confirmed;
-use super::tree::Tree;
+use super::tree::{Outcome, Tree, stack};
 use super::{
     Application, Bounds, BuildError, Candidates, Committed, ExecuteError, FinalityError, Issuance, Manifest,
-    NodeError, Rejection, RestoreError, Seal, SealedBlock, Tip, Unfit, different_fields,
+    NodeError, Rejection, RestoreError, Seal, SealedBlock, Tip, Trusted, Unfit, different_fields,
 };
-use crate::chain::{Body, Chain, ChainOptions};
+use crate::chain::{Body, Chain, ChainError, ChainOptions, past_view};
 use crate::sequencer::{BlockLimits, SharedChain};
 use crate::signed::{Authority, ChainId, Refused, Signed};
 use crate::snapshot;
 
-/// How often a block is tried again without the transactions that can't stand in it; then only what stood so far goes in.
-const ATTEMPTS: u32 = 8;
+/// How often one chunk of a snapshot is asked for.
+pub const CHUNK_ATTEMPTS: u32 = 3;
 
 /// What a replica's embedder decides.
 #[derive(Clone, Copy, Debug)]
@@ -95,15 +95,17 @@ impl Replica {
         })
     }
 
-    /// Makes a chain in the new folder `store` of a snapshot whose block has the trusted `digest`: takes `manifest`, then
-    /// what `chunks` gives for each key after which to go on, until the state is whole. `work` is a folder for what has
-    /// come, removed at the end.
+    /// Makes a chain in the new folder `store` of a snapshot of the `trusted` block: takes `manifest`, then what `chunks`
+    /// gives for each key after which to go on, until the state is whole. `work` is a new folder for what has come, removed
+    /// at the end.
+    ///
+    /// A chunk that is not the right one is asked for again, [`CHUNK_ATTEMPTS`] times in all: `chunks` may ask another peer.
     ///
     /// # Errors
     ///
-    /// [`RestoreError`]; the folder `store` is as it was.
+    /// [`RestoreError`]. Before the first chunk is asked for if `store` is not free.
     pub fn restore(
-        digest: &Hash,
+        trusted: &Trusted,
         manifest: &Manifest,
         mut chunks: impl FnMut(Option<&Key>) -> Result<Vec<u8>, RestoreError>,
         work: &Path,
@@ -111,17 +113,29 @@ impl Replica {
         options: ChainOptions,
     ) -> Result<Chain, RestoreError> {
         let found = manifest.digest();
-        if found != *digest {
-            return Err(RestoreError::OtherBlock { expected: *digest, found });
+        if found != trusted.digest {
+            return Err(RestoreError::OtherBlock { expected: trusted.digest, found });
         }
         let spec = snapshot::check_spec(&work.join(snapshot::SPEC_FILE), &manifest.spec, &manifest.header)?;
+        let found = spec.id().map_err(ChainError::from)?;
+        if found != trusted.chain {
+            let (expected, found) = (trusted.chain.genesis, found.genesis);
+            return Err(RestoreError::OtherChain { expected, found });
+        }
+        Chain::check_free(store)?;
         let mut writer = SnapshotWriter::create(work, manifest.header.clone())?;
+        let mut attempts = 0_u32;
         while !writer.is_complete() {
             let bytes = chunks(writer.after())?;
-            writer.push(&bytes)?;
+            attempts = attempts.saturating_add(1);
+            match writer.push(&bytes) {
+                Ok(()) => attempts = 0,
+                Err(SnapshotError::Wrong { .. }) if attempts < CHUNK_ATTEMPTS => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         let snapshot = writer.finish()?;
-        let sealed = Some((&manifest.seal, digest));
+        let sealed = Some((&manifest.seal, &trusted.digest));
         let chain = Chain::import_sealed(store, spec, &snapshot, sealed, options, |_| ())?;
         // Only room is lost if it stays.
         drop(std::fs::remove_dir_all(work));
@@ -170,6 +184,13 @@ impl Replica {
         self.tree.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The state after the block `digest`; none if its outcome is not here.
+    fn view_of(&self, digest: &Hash) -> Option<Arc<dyn View>> {
+        // Taken under the lock, put together outside of it.
+        let (view, above) = self.tree().path(digest)?;
+        stack(view, &above)
+    }
+
     fn body(&self, context: BlockContext, transactions: Vec<Signed>) -> Body {
         Body { mints: (self.options.issuance)(&context), context, transactions }
     }
@@ -178,72 +199,29 @@ impl Replica {
         self.confirmed.once(signed, || self.authority.confirm(signed, &self.id))
     }
 
-    fn run(&self, view: &Arc<dyn View>, block: &Block) -> Result<BlockOutcome, BlockError> {
-        self.vm.execute_block(view, block, Options::default())
-    }
-
     /// What `block` comes to on `view`, the state after its parent, if that is what its header claims.
-    fn outcome(&self, view: &Arc<dyn View>, block: &SealedBlock) -> Result<BlockOutcome, ExecuteError> {
+    fn outcome(&self, view: &Arc<dyn View>, block: &SealedBlock) -> Result<Outcome, ExecuteError> {
         for (index, signed) in (0..).zip(&block.transactions) {
             self.confirm(signed).map_err(|reason| Rejection::Unauthorized { index, reason })?;
         }
         let body = self.body(block.context(), block.transactions.clone());
-        let outcome = self.run(view, &body.block())?;
+        let outcome = self.vm.execute_block(view, &body.block(), Options::default())?;
         compare(&block.header, &outcome.commit.header)?;
-        Ok(outcome)
+        let hashes = outcome.transactions.iter().map(|executed| executed.hash).collect();
+        Ok(Outcome::new(outcome.commit, hashes))
     }
 
-    /// Takes out of `transactions` what makes their block `invalid`, and refuses what can be in no block on this state.
-    fn without(
+    /// What `candidates` offer on `view`, as much as a block with so many mints has room for.
+    fn candidates(
         &self,
-        transactions: &mut Vec<Signed>,
-        invalid: Invalid,
-        last: bool,
+        view: &dyn View,
+        mints: usize,
         candidates: &dyn Candidates,
-    ) -> Result<(), BuildError> {
-        let hash = |signed: &Signed| signed.transaction.hash(&self.id.params);
-        match invalid {
-            Invalid::Transaction { index, reason } => {
-                let index = usize::try_from(index).unwrap_or(usize::MAX);
-                if index >= transactions.len() {
-                    let count = transactions.len();
-                    return Err(NodeError(format!("a block of {count} has no transaction {index}")).into());
-                }
-                let gone = transactions.remove(index);
-                candidates.refuse(&hash(&gone), Unfit::Invalid(reason));
-                // What stood before it stands; what comes after may have waited for it.
-                let sender = gone.transaction.sender;
-                let mut at = 0_usize;
-                transactions.retain(|signed| {
-                    let stays = at < index || (!last && signed.transaction.sender != sender);
-                    at = at.saturating_add(1);
-                    stays
-                });
-                Ok(())
-            }
-            Invalid::TooMuch { what, found, limit } => match transactions.len() {
-                0 => Err(BuildError::Refused(Invalid::TooMuch { what, found, limit })),
-                1 => {
-                    let gone = transactions.pop();
-                    let why = Unfit::TooMuch { what, found, limit };
-                    gone.iter().for_each(|gone| candidates.refuse(&hash(gone), why.clone()));
-                    Ok(())
-                }
-                count => {
-                    // The first half has room; a prefix leaves no sender with a gap.
-                    transactions.truncate(count / 2);
-                    Ok(())
-                }
-            },
-            invalid => Err(BuildError::Refused(invalid)),
-        }
-    }
-
-    /// What `candidates` offer on `view`, as much as a block has room for.
-    fn candidates(&self, view: &dyn View, candidates: &dyn Candidates) -> Result<Vec<Signed>, NodeError> {
+    ) -> Result<Vec<Signed>, NodeError> {
         let reader = StateReader::new(view);
         let mut nonce = |sender: &Address| Ok(reader.account(sender)?.nonce);
-        let limits = BlockLimits::new(self.vm.params().limits());
+        let mut limits = BlockLimits::new(self.vm.params().limits());
+        limits.transactions = limits.transactions.saturating_sub(mints);
         let mut selected = candidates.select(&limits, &mut nonce)?;
         let mut room = self.bounds.bytes.saturating_sub(super::block::FRAME_BYTES);
         let fits = |signed: &&Signed| {
@@ -263,32 +241,42 @@ impl Replica {
         Ok(selected)
     }
 
-    /// Executes what `transactions` leave when those that can't stand are taken out.
+    /// Puts a block together of what can stand of `selected`.
     fn assemble(
         &self,
         view: &Arc<dyn View>,
-        context: &BlockContext,
-        mut transactions: Vec<Signed>,
+        context: BlockContext,
+        selected: Vec<Signed>,
         candidates: &dyn Candidates,
-    ) -> Result<(Vec<Signed>, BlockOutcome), BuildError> {
-        let mut attempts = 0_u32;
-        loop {
-            let body = self.body(context.clone(), transactions);
-            let result = self.run(view, &body.block());
-            transactions = body.transactions;
-            match result {
-                Ok(outcome) => return Ok((transactions, outcome)),
-                Err(BlockError::Failure(failure)) => return Err(NodeError::from(failure).into()),
-                Err(BlockError::Invalid(invalid)) => {
-                    attempts = attempts.saturating_add(1);
-                    self.without(&mut transactions, invalid, attempts >= ATTEMPTS, candidates)?;
+    ) -> Result<(Vec<Signed>, Outcome), BuildError> {
+        let Body { context, mints, transactions: selected } = self.body(context, selected);
+        let offered: Vec<Transaction> = selected.iter().map(|signed| signed.transaction.clone()).collect();
+        let built = self.vm.build_block(view, &context, &mints, &offered).map_err(|error| match error {
+            BlockError::Invalid(invalid) => BuildError::Refused(invalid),
+            BlockError::Failure(failure) => NodeError::from(failure).into(),
+        })?;
+        let mut transactions = Vec::with_capacity(built.hashes.len());
+        for (signed, left_out) in selected.into_iter().zip(built.left_out) {
+            let unfit = match left_out {
+                None => {
+                    transactions.push(signed);
+                    continue;
                 }
-            }
+                // It waits for one that was left out, or for room.
+                Some(LeftOut::Invalid(InvalidTransaction::Nonce { expected, found })) if found > expected => {
+                    continue;
+                }
+                Some(LeftOut::Full) => continue,
+                Some(LeftOut::Invalid(reason)) => Unfit::Invalid(reason),
+                Some(LeftOut::TooMuch { what, found, limit }) => Unfit::TooMuch { what, found, limit },
+            };
+            candidates.refuse(&signed.transaction.hash(&self.id.params), unfit);
         }
+        Ok((transactions, Outcome::new(built.commit, built.hashes)))
     }
 
     /// The outcome of a final block that follows the tip.
-    fn final_outcome(&self, digest: &Hash, block: &SealedBlock) -> Result<Arc<BlockOutcome>, FinalityError> {
+    fn final_outcome(&self, digest: &Hash, block: &SealedBlock) -> Result<Arc<Outcome>, FinalityError> {
         let (known, view) = {
             let tree = self.tree();
             (tree.outcome(digest).cloned(), tree.tip_view().clone())
@@ -384,32 +372,32 @@ impl Application for Replica {
         proposer: Address,
         candidates: &dyn Candidates,
     ) -> Result<SealedBlock, BuildError> {
-        let view = self.tree().view(parent).ok_or(BuildError::UnknownParent(*parent))?;
+        let view = self.view_of(parent).ok_or(BuildError::UnknownParent(*parent))?;
         let Header { height, time: earliest, .. } = *view.header();
         let context = BlockContext { height: height.saturating_add(1), time: time.max(earliest), proposer };
-        let selected = self.candidates(view.as_ref(), candidates)?;
-        let (transactions, outcome) = self.assemble(&view, &context, selected, candidates)?;
-        let block = SealedBlock { parent: *parent, header: outcome.commit.header.clone(), transactions };
+        let mints = (self.options.issuance)(&context).len();
+        let selected = self.candidates(view.as_ref(), mints, candidates)?;
+        let (transactions, outcome) = self.assemble(&view, context, selected, candidates)?;
+        let block = SealedBlock { parent: *parent, header: outcome.commit().header.clone(), transactions };
         self.tree().insert(block.digest(), *parent, Arc::new(outcome));
         Ok(block)
     }
 
     fn execute(&self, block: &SealedBlock) -> Result<(), ExecuteError> {
         let digest = block.digest();
-        let (tip, known, view) = {
-            let tree = self.tree();
-            (tree.tip().clone(), tree.knows(&digest), tree.view(&block.parent))
-        };
-        if known {
+        if self.knows(&digest) {
             return Ok(());
         }
-        if block.header.height <= tip.header.height {
-            return match self.digest(block.header.height)? {
+        let height = block.header.height;
+        if height <= self.tip().header.height {
+            return match self.digest(height)? {
                 Some(committed) if committed == digest => Ok(()),
-                _ => Err(Rejection::Superseded { height: block.header.height }.into()),
+                Some(_) => Err(Rejection::Superseded { height }.into()),
+                // From before this replica began: it can't know.
+                None => Err(ExecuteError::UnknownParent(block.parent)),
             };
         }
-        let view = view.ok_or(ExecuteError::UnknownParent(block.parent))?;
+        let view = self.view_of(&block.parent).ok_or(ExecuteError::UnknownParent(block.parent))?;
         let outcome = self.outcome(&view, block)?;
         self.tree().insert(digest, block.parent, Arc::new(outcome));
         Ok(())
@@ -426,7 +414,9 @@ impl Application for Replica {
         let body = self.body(block.context(), block.transactions.clone());
         let view = {
             let mut chain = self.chain.write().unwrap_or_else(PoisonError::into_inner);
-            chain.commit_sealed(&body, &outcome, &seal, &digest).map_err(NodeError::from)?;
+            chain
+                .commit_sealed(&body, outcome.commit(), outcome.hashes(), (&seal, &digest))
+                .map_err(NodeError::from)?;
             chain.view().map_err(NodeError::from)?
         };
         self.tree().advance(Tip { digest, header: block.header.clone() }, view);
@@ -443,8 +433,7 @@ impl Application for Replica {
     }
 
     fn chunk(&self, height: u64, after: Option<&[u8]>, bytes: u32) -> Result<Option<Vec<u8>>, NodeError> {
-        let view = self.chain.read().unwrap_or_else(PoisonError::into_inner).view_at(height)?;
-        let Some(view) = view else { return Ok(None) };
+        let Some(view) = past_view(&self.chain, height)? else { return Ok(None) };
         match after.map(Key::from_bytes).transpose() {
             Ok(after) => Ok(chunk(view.as_ref(), after.as_ref(), bytes)?),
             Err(_) => Ok(None),

@@ -364,13 +364,10 @@ impl SnapshotWriter {
         }
         let path = self.directory.join(chunk_name(index));
         let wrong = |cause| SnapshotError::Wrong { at: path.display().to_string(), index, cause };
-        let shown = verify_chunk(&self.header.state_root, self.after(), bytes).map_err(wrong)?;
+        // Before it is looked at: to check it takes many times its length.
         let len = u32::try_from(bytes.len()).ok().filter(|len| *len <= FILE_BYTES_MAX);
-        let too_long = || {
-            let failure = NodeFailure::Invariant("a chunk can be read again");
-            SnapshotError::Failure { at: self.at.clone(), failure }
-        };
-        let len = len.ok_or_else(too_long)?;
+        let len = len.ok_or_else(|| wrong(ChunkError::TooLong { limit: FILE_BYTES_MAX }))?;
+        let shown = verify_chunk(&self.header.state_root, self.after(), bytes).map_err(wrong)?;
         write_file(&path, bytes).map_err(|error| write_failed(&self.at, &error))?;
         let last = shown.entries.last().map_or(Key::EMPTY, |(key, _)| *key);
         let entry = ChunkEntry { bytes: len, hash: file_hash(bytes), last: last.as_bytes().to_vec() };
