@@ -1,0 +1,147 @@
+//! A validator that proposes what it should not. It votes, and executes what others propose, as everyone does.
+
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex};
+
+use vm_chain::replica::{
+    Application, BuildError, Candidates, Committed, ExecuteError, FinalityError, Manifest, NodeError,
+    SealedBlock, Tip, Unfit,
+};
+use vm_chain::{ChainId, SecretKey, Signed};
+use vm_core::{Address, Hash, Payload, Transaction};
+use vm_state::View;
+
+/// What is wrong with its proposals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The state's root is another.
+    StateRoot,
+    /// The receipts' root is another.
+    ReceiptsRoot,
+    /// The gas is one more.
+    Gas,
+    /// Longer than any block may be.
+    Oversized,
+    /// One signature is spoiled; the header is right.
+    Signature,
+    /// A transaction comes before its turn.
+    Nonce,
+    /// It names somebody else as proposer; all else follows from that.
+    Proposer,
+    /// It is of the next hour.
+    Time,
+    /// Its parent is genesis.
+    Parent,
+    /// It leaves a height out.
+    Height,
+}
+
+pub(crate) const FAULTS: [Fault; 10] = [
+    Fault::StateRoot,
+    Fault::ReceiptsRoot,
+    Fault::Gas,
+    Fault::Oversized,
+    Fault::Signature,
+    Fault::Nonce,
+    Fault::Proposer,
+    Fault::Time,
+    Fault::Parent,
+    Fault::Height,
+];
+
+#[derive(Debug)]
+pub(crate) struct Tampering {
+    pub(crate) inner: Arc<dyn Application>,
+    pub(crate) fault: Fault,
+    pub(crate) chain: ChainId,
+    /// More than a block may have.
+    pub(crate) bytes: usize,
+    /// What it proposed.
+    pub(crate) proposed: Arc<Mutex<Vec<Hash>>>,
+}
+
+fn transaction(nonce: u64) -> Transaction {
+    let payload = Payload::Transfer { to: Address::named("judy"), amount: 1 };
+    Transaction { sender: Address::named("alice"), nonce, gas_limit: 100_000, gas_price: 0, payload }
+}
+
+impl Tampering {
+    fn tamper(&self, block: &mut SealedBlock) {
+        let alice = SecretKey::dev("alice");
+        match self.fault {
+            Fault::StateRoot => block.header.state_root.0[0] ^= 1,
+            Fault::ReceiptsRoot => block.header.receipts_root.0[31] ^= 1,
+            Fault::Gas => block.header.gas_used += 1,
+            Fault::Oversized => {
+                let signed = Signed { transaction: transaction(0), authorization: vec![7; 1_024] };
+                block.transactions = vec![signed; self.bytes / 1_024];
+            }
+            Fault::Signature => {
+                if block.transactions.is_empty() {
+                    block.transactions.push(alice.sign(transaction(0), &self.chain));
+                }
+                *block.transactions[0].authorization.last_mut().unwrap() ^= 1;
+            }
+            Fault::Nonce => block.transactions.push(alice.sign(transaction(1_000), &self.chain)),
+            Fault::Parent => block.parent = self.inner.digest(0).unwrap().unwrap(),
+            Fault::Height => block.header.height += 1,
+            Fault::Proposer | Fault::Time => {}
+        }
+    }
+}
+
+impl Application for Tampering {
+    fn tip(&self) -> Tip {
+        self.inner.tip()
+    }
+
+    fn view(&self) -> Result<Arc<dyn View>, NodeError> {
+        self.inner.view()
+    }
+
+    fn digest(&self, height: u64) -> Result<Option<Hash>, NodeError> {
+        self.inner.digest(height)
+    }
+
+    fn check(&self, signed: &Signed) -> Result<Hash, Unfit> {
+        self.inner.check(signed)
+    }
+
+    fn knows(&self, digest: &Hash) -> bool {
+        self.inner.knows(digest)
+    }
+
+    fn build(
+        &self,
+        parent: &Hash,
+        time: i64,
+        proposer: Address,
+        candidates: &dyn Candidates,
+    ) -> Result<SealedBlock, BuildError> {
+        let time = time + if self.fault == Fault::Time { 3_600_000 } else { 0 };
+        let proposer = if self.fault == Fault::Proposer { Address::named("mallory") } else { proposer };
+        let mut block = self.inner.build(parent, time, proposer, candidates)?;
+        // On genesis, genesis is the right parent.
+        if self.fault != Fault::Parent || block.header.height > 1 {
+            self.tamper(&mut block);
+            self.proposed.lock().unwrap().push(block.digest());
+        }
+        Ok(block)
+    }
+
+    fn execute(&self, block: &SealedBlock) -> Result<(), ExecuteError> {
+        self.inner.execute(block)
+    }
+
+    fn commit(&self, block: &SealedBlock) -> Result<Committed, FinalityError> {
+        self.inner.commit(block)
+    }
+
+    fn manifest(&self, height: u64) -> Result<Option<Manifest>, NodeError> {
+        self.inner.manifest(height)
+    }
+
+    fn chunk(&self, height: u64, after: Option<&[u8]>, bytes: u32) -> Result<Option<Vec<u8>>, NodeError> {
+        self.inner.chunk(height, after, bytes)
+    }
+}
