@@ -20,6 +20,15 @@
 //!
 //! Only what the engine's makers call BETA is used: wire and storage formats are kept between their releases.
 
+pub mod config;
+pub mod gossip;
+pub mod join;
+pub mod light;
+pub mod network;
+pub mod node;
+pub mod testnet;
+pub mod tryout;
+
 mod automaton;
 mod block;
 mod certificate;
