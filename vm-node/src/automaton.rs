@@ -128,11 +128,15 @@ impl<E: Spawner + Clock> Automaton<E> {
         loop {
             let mut missing = Vec::new();
             let mut lowest = block.clone();
-            while !self.execution.application().knows(&lowest.hash()) {
-                let height = lowest.height().get();
+            loop {
+                // The tip is asked for first: a block that becomes the tip between the two questions is known then.
                 let tip = self.execution.application().tip().header.height;
+                if self.execution.application().knows(&lowest.hash()) {
+                    break;
+                }
+                let height = lowest.height().get();
                 if height <= tip {
-                    // Beside the final chain. The engine will give the view up.
+                    // Beside the final chain, or behind its tip. The engine will give the view up.
                     debug!(?block, tip, "a proposal does not descend from the tip");
                     return std::future::pending().await;
                 }

@@ -9,9 +9,10 @@
 mod support;
 
 use commonware_runtime::deterministic::Context;
-use support::byzantine::{FAULTS, Fault};
-use support::cluster::{Cluster, VALIDATORS};
-use support::{Outcome, run};
+use support::byzantine::{FAULTS, Failing, Fault};
+use support::cluster::{Cluster, Kept, VALIDATORS};
+use support::{Outcome, run, run_twice};
+use vm_node::Fatal;
 
 /// How many seeds each scenario runs with.
 fn seeds() -> u64 {
@@ -24,11 +25,15 @@ where
     F: Fn(Context) -> Fut,
     Fut: Future<Output = Outcome>,
 {
+    twice(name, |seed| run(seed, &scenario));
+}
+
+fn twice(name: &str, history: impl Fn(u64) -> Outcome) {
     for seed in 0..seeds() {
         let began = std::time::Instant::now();
-        let first = run(seed, &scenario);
+        let first = history(seed);
         let wall = began.elapsed();
-        let second = run(seed, &scenario);
+        let second = history(seed);
         assert_eq!(first.fingerprint(), second.fingerprint(), "{name}, seed {seed}: two histories");
         assert_eq!(first, second, "{name}, seed {seed}: one history, two ways");
         let blocks = u32::try_from(first.blocks.len()).unwrap();
@@ -108,6 +113,88 @@ fn two_halves_make_nothing_final_and_go_on_when_they_meet() {
     });
 }
 
+#[test]
+fn validators_that_all_lose_their_power_go_on_from_their_files() {
+    let before = async |context| {
+        let mut cluster = Cluster::new(context, 0).await;
+        (0..VALIDATORS).for_each(|index| cluster.on_disk(index));
+        cluster.start_all(0..VALIDATORS).await;
+        cluster.traffic(5).await;
+        cluster.reach(10, 60).await;
+        cluster.submit_batch();
+        cluster.sleep(120).await;
+        cluster.end()
+    };
+    let after = async |context, kept: Kept| {
+        let before: Vec<_> = kept.records.iter().map(|record| record.height().unwrap()).collect();
+        let mut cluster = Cluster::again(context, kept).await;
+        cluster.start_all(0..VALIDATORS).await;
+        // Pools are not kept: who sent what was not final sends it again.
+        cluster.resubmit();
+        cluster.traffic(5).await;
+        cluster.reach(before.iter().max().unwrap() + 10, 60).await;
+        cluster.finish().await
+    };
+    twice("power failure", |seed| run_twice(seed, before, after));
+}
+
+#[test]
+fn who_follows_without_a_vote_has_every_final_block() {
+    repeatable("follower", async |context| {
+        let mut cluster = Cluster::new(context, 1).await;
+        cluster.start_all(0..=VALIDATORS).await;
+        cluster.traffic(10).await;
+        cluster.reach(20, 60).await;
+        cluster.finish().await
+    });
+}
+
+#[test]
+fn a_validator_joins_with_a_snapshot_that_a_certificate_vouches_for() {
+    repeatable("join", async |context| {
+        let mut cluster = Cluster::new(context, 0).await;
+        cluster.start_all(0..VALIDATORS - 1).await;
+        cluster.traffic(10).await;
+        cluster.reach(20, 60).await;
+        let height = cluster.join(3, 0).await;
+        assert!(height >= 10);
+        cluster.forget_submitted();
+        cluster.traffic(5).await;
+        let goal = cluster.height(0) + 20;
+        cluster.reach(goal, 60).await;
+        assert_eq!(cluster.kept.records[3].first(), Some(height), "it never saw what was before");
+        // Now one of the others is not needed any more.
+        cluster.crash(0).await;
+        cluster.traffic(5).await;
+        cluster.reach(goal + 10, 60).await;
+        cluster.finish().await
+    });
+}
+
+fn failing(failing: Failing, expected: impl Fn(&Fatal) -> bool) {
+    repeatable(&format!("failing {failing:?}"), async |context| {
+        let mut cluster = Cluster::new(context, 0).await;
+        cluster.start_failing(3, failing).await;
+        cluster.start_all(0..VALIDATORS - 1).await;
+        cluster.traffic(5).await;
+        let fatal = cluster.stopped(3).await;
+        assert!(expected(&fatal), "{fatal:?}");
+        let last = cluster.height(3);
+        cluster.reach(15, 60).await;
+        assert_eq!(cluster.height(3), last, "a node that failed commits nothing more");
+        assert!(last < 5);
+        cluster.finish().await
+    });
+}
+
+#[test]
+fn a_node_that_fails_stops_and_the_others_go_on() {
+    let node = |fatal: &Fatal| matches!(fatal, Fatal::Node(_));
+    failing(Failing::Execute(5), node);
+    failing(Failing::Commit(5), node);
+    failing(Failing::Agree(5), |fatal| matches!(fatal, Fatal::Finality(_)));
+}
+
 fn byzantine(fault: Fault) {
     repeatable(&format!("byzantine {fault:?}"), async |context| {
         let mut cluster = Cluster::new(context, 0).await;
@@ -123,6 +210,18 @@ fn byzantine(fault: Fault) {
         }
         outcome
     });
+    // For the right reason: the validators say what they found.
+    let outcome = run(0, |context| async move {
+        let mut cluster = Cluster::new(context, 0).await;
+        cluster.start_byzantine(0, fault).await;
+        cluster.start_all(1..VALIDATORS).await;
+        cluster.reach(5, 60).await;
+        cluster.finish().await
+    });
+    match fault.refusal() {
+        Some(refusal) => assert!(outcome.log.contains(refusal), "{fault:?}: {}", outcome.log),
+        None => assert!(!outcome.log.contains("proposal refused"), "{fault:?}: {}", outcome.log),
+    }
 }
 
 #[test]

@@ -1,11 +1,12 @@
-//! A validator that proposes what it should not. It votes, and executes what others propose, as everyone does.
+//! Validators that don't do as they should: one proposes what it should not, but votes and executes as everyone does;
+//! another's machine fails.
 
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 
 use vm_chain::replica::{
     Application, BuildError, Candidates, Committed, ExecuteError, FinalityError, Manifest, NodeError,
-    SealedBlock, Tip, Unfit,
+    Rejection, SealedBlock, Tip, Unfit,
 };
 use vm_chain::{ChainId, SecretKey, Signed};
 use vm_core::{Address, Hash, Payload, Transaction};
@@ -49,9 +50,28 @@ pub(crate) const FAULTS: [Fault; 10] = [
     Fault::Height,
 ];
 
+impl Fault {
+    /// What an honest validator says of such a proposal; none if it waits.
+    pub(crate) fn refusal(self) -> Option<&'static str> {
+        match self {
+            Self::StateRoot => Some("the header's state_root is"),
+            Self::ReceiptsRoot => Some("the header's receipts_root is"),
+            Self::Gas => Some("the header's gas_used is"),
+            // Said by the engine: it is no block at all.
+            Self::Oversized => Some("failed to decode message"),
+            Self::Signature => Some("the signature is not the key"),
+            Self::Nonce => Some("nonce"),
+            Self::Proposer => Some("its proposer is"),
+            Self::Time => None,
+            Self::Parent => Some("its parent is not the one that the leader names"),
+            Self::Height => Some("its height is"),
+        }
+    }
+}
+
+/// What a byzantine validator proposes.
 #[derive(Debug)]
-pub(crate) struct Tampering {
-    pub(crate) inner: Arc<dyn Application>,
+pub(crate) struct Proposals {
     pub(crate) fault: Fault,
     pub(crate) chain: ChainId,
     /// More than a block may have.
@@ -60,13 +80,32 @@ pub(crate) struct Tampering {
     pub(crate) proposed: Arc<Mutex<Vec<Hash>>>,
 }
 
+/// What a machine can't do from some height on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failing {
+    /// Build and execute blocks.
+    Execute(u64),
+    /// Commit blocks.
+    Commit(u64),
+    /// See what others see: what is final is wrong to it.
+    Agree(u64),
+}
+
+/// A chain that misbehaves.
+#[derive(Debug)]
+pub(crate) struct Misbehaving {
+    pub(crate) inner: Arc<dyn Application>,
+    pub(crate) proposals: Option<Proposals>,
+    pub(crate) failing: Option<Failing>,
+}
+
 fn transaction(nonce: u64) -> Transaction {
     let payload = Payload::Transfer { to: Address::named("judy"), amount: 1 };
     Transaction { sender: Address::named("alice"), nonce, gas_limit: 100_000, gas_price: 0, payload }
 }
 
-impl Tampering {
-    fn tamper(&self, block: &mut SealedBlock) {
+impl Proposals {
+    fn tamper(&self, application: &dyn Application, block: &mut SealedBlock) {
         let alice = SecretKey::dev("alice");
         match self.fault {
             Fault::StateRoot => block.header.state_root.0[0] ^= 1,
@@ -83,14 +122,14 @@ impl Tampering {
                 *block.transactions[0].authorization.last_mut().unwrap() ^= 1;
             }
             Fault::Nonce => block.transactions.push(alice.sign(transaction(1_000), &self.chain)),
-            Fault::Parent => block.parent = self.inner.digest(0).unwrap().unwrap(),
+            Fault::Parent => block.parent = application.digest(0).unwrap().unwrap(),
             Fault::Height => block.header.height += 1,
             Fault::Proposer | Fault::Time => {}
         }
     }
 }
 
-impl Application for Tampering {
+impl Application for Misbehaving {
     fn tip(&self) -> Tip {
         self.inner.tip()
     }
@@ -118,23 +157,44 @@ impl Application for Tampering {
         proposer: Address,
         candidates: &dyn Candidates,
     ) -> Result<SealedBlock, BuildError> {
-        let time = time + if self.fault == Fault::Time { 3_600_000 } else { 0 };
-        let proposer = if self.fault == Fault::Proposer { Address::named("mallory") } else { proposer };
+        let fault = self.proposals.as_ref().map(|proposals| proposals.fault);
+        let time = time + if fault == Some(Fault::Time) { 3_600_000 } else { 0 };
+        let proposer = if fault == Some(Fault::Proposer) { Address::named("mallory") } else { proposer };
         let mut block = self.inner.build(parent, time, proposer, candidates)?;
+        if let Some(Failing::Execute(height)) = self.failing
+            && block.header.height >= height
+        {
+            return Err(NodeError("out of memory".to_owned()).into());
+        }
         // On genesis, genesis is the right parent.
-        if self.fault != Fault::Parent || block.header.height > 1 {
-            self.tamper(&mut block);
-            self.proposed.lock().unwrap().push(block.digest());
+        if let Some(proposals) = &self.proposals
+            && (proposals.fault != Fault::Parent || block.header.height > 1)
+        {
+            proposals.tamper(&*self.inner, &mut block);
+            proposals.proposed.lock().unwrap().push(block.digest());
         }
         Ok(block)
     }
 
     fn execute(&self, block: &SealedBlock) -> Result<(), ExecuteError> {
-        self.inner.execute(block)
+        match self.failing {
+            Some(Failing::Execute(height)) if block.header.height >= height => {
+                Err(NodeError("out of memory".to_owned()).into())
+            }
+            _ => self.inner.execute(block),
+        }
     }
 
     fn commit(&self, block: &SealedBlock) -> Result<Committed, FinalityError> {
-        self.inner.commit(block)
+        let height = block.header.height;
+        match self.failing {
+            Some(Failing::Commit(from)) if height >= from => Err(NodeError("disk full".to_owned()).into()),
+            Some(Failing::Agree(from)) if height >= from => {
+                let reason = Rejection::Superseded { height };
+                Err(FinalityError::Diverged { height, reason })
+            }
+            _ => self.inner.commit(block),
+        }
     }
 
     fn manifest(&self, height: u64) -> Result<Option<Manifest>, NodeError> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, RwLock};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use commonware_consensus::types::Height;
 use commonware_cryptography::Signer as _;
@@ -21,13 +21,13 @@ use vm_chain::replica::{Application, Bounds, Replica, ReplicaOptions, SealedBloc
 use vm_chain::{Chain, Ed25519, Place, SecretKey, Signed};
 use vm_core::{Address, CodeSource, Features, GasSchedule, Hash, Limits, Params, Payload, Transaction};
 use vm_node::{
-    Channels, Handles, Key, Options, Scheme, Start, Timeouts, certificate_bytes, certificate_bytes_max,
-    payload_bytes_max, verify_certificate,
+    Channels, Fatal, Handles, Key, Options, Scheme, Start, Timeouts, certificate_bytes,
+    certificate_bytes_max, payload_bytes_max, verify_certificate,
 };
 use vm_state::StateReader;
 
 use super::Outcome;
-use super::byzantine::{Fault, Tampering};
+use super::byzantine::{Failing, Fault, Misbehaving, Proposals};
 use super::record::{Final, Observer, Record};
 
 type Context = deterministic::Context;
@@ -58,8 +58,8 @@ fn spec() -> Spec {
 }
 
 /// One that runs.
-pub(crate) struct Node {
-    pub(crate) handles: Handles,
+struct Node {
+    handles: Handles,
     replica: Arc<Replica>,
     mempool: Arc<Mempool>,
 }
@@ -70,21 +70,44 @@ pub(crate) struct Cluster {
     signers: Vec<PrivateKey>,
     validators: Set<Key>,
     spec: Spec,
-    pub(crate) nodes: BTreeMap<usize, Node>,
-    records: Vec<Arc<Record>>,
-    /// Those that keep their chains in files.
+    nodes: BTreeMap<usize, Node>,
+    pub(crate) kept: Kept,
+    token: Address,
+    /// Whether peers may have reason to keep each other off.
+    byzantine: bool,
+}
+
+/// What outlives a power failure of all machines, and what the test remembers.
+pub(crate) struct Kept {
+    pub(crate) records: Vec<Arc<Record>>,
+    /// The files of those that keep their chains in files.
     folders: BTreeMap<usize, TempDir>,
     nonces: BTreeMap<&'static str, u64>,
-    pub(crate) submitted: Vec<Hash>,
-    began: std::time::SystemTime,
-    token: Address,
+    /// Who runs must have these.
+    submitted: Vec<(Hash, Signed)>,
+    /// These are final, before some of those that run began.
+    earlier: Vec<Hash>,
+    began: SystemTime,
 }
 
 impl Cluster {
     /// Nobody runs yet; all are linked. `followers` are peers that are no validators.
     pub(crate) async fn new(context: Context, followers: usize) -> Self {
+        let kept = Kept {
+            records: (0..VALIDATORS + followers).map(|_| Arc::default()).collect(),
+            folders: BTreeMap::new(),
+            nonces: BTreeMap::new(),
+            submitted: Vec::new(),
+            earlier: Vec::new(),
+            began: context.current(),
+        };
+        Self::again(context, kept).await
+    }
+
+    /// The same with what another cluster left. Nobody runs yet.
+    pub(crate) async fn again(context: Context, kept: Kept) -> Self {
         let signers: Vec<PrivateKey> =
-            (0_u64..).take(VALIDATORS + followers).map(PrivateKey::from_seed).collect();
+            (0_u64..).take(kept.records.len()).map(PrivateKey::from_seed).collect();
         let keys: Vec<Key> = signers.iter().map(|signer| signer.public_key()).collect();
         let validators = Set::from_iter_dedup(keys[..VALIDATORS].iter().cloned());
         let spec = spec();
@@ -104,10 +127,8 @@ impl Cluster {
         )
         .await;
         network.start();
-        let records = keys.iter().map(|_| Arc::default()).collect();
         let token =
             Address::of_contract(&Address::named("alice"), &Hash::ZERO, &Hash::of_code(&module("token")));
-        let began = context.current();
         let mut cluster = Self {
             context,
             oracle,
@@ -115,12 +136,9 @@ impl Cluster {
             validators,
             spec,
             nodes: BTreeMap::new(),
-            records,
-            folders: BTreeMap::new(),
-            nonces: BTreeMap::new(),
-            submitted: Vec::new(),
-            began,
+            kept,
             token,
+            byzantine: false,
         };
         let all: Vec<usize> = (0..keys.len()).collect();
         cluster.link(&all, &all).await;
@@ -145,12 +163,12 @@ impl Cluster {
 
     /// Its chain is in files from now on, and outlives it.
     pub(crate) fn on_disk(&mut self, index: usize) {
-        self.folders.insert(index, tempfile::tempdir().unwrap());
+        self.kept.folders.insert(index, tempfile::tempdir().unwrap());
     }
 
     fn chain(&self, index: usize) -> Chain {
         let options = ChainOptions::default();
-        let Some(folder) = self.folders.get(&index) else {
+        let Some(folder) = self.kept.folders.get(&index) else {
             return Chain::create(&Place::Memory, self.spec.clone(), options).unwrap();
         };
         let folder = folder.path().join("chain");
@@ -186,14 +204,62 @@ impl Cluster {
     pub(crate) async fn start_byzantine(&mut self, index: usize, fault: Fault) -> Arc<Mutex<Vec<Hash>>> {
         let proposed = Arc::<Mutex<Vec<Hash>>>::default();
         let (list, chain) = (proposed.clone(), self.spec.id().unwrap());
+        self.byzantine = true;
         self.start_with(index, Start::Genesis, move |inner, bounds| {
             let bytes = bounds.bytes + 10_000;
             // Its own store takes what it sends.
             let wide = Bounds { bytes: 4 * bytes, transactions: 100_000, ..bounds };
-            (Arc::new(Tampering { inner, fault, chain, bytes, proposed: list }), wide)
+            let proposals = Some(Proposals { fault, chain, bytes, proposed: list });
+            (Arc::new(Misbehaving { inner, proposals, failing: None }), wide)
         })
         .await;
         proposed
+    }
+
+    /// Starts one whose machine will fail.
+    pub(crate) async fn start_failing(&mut self, index: usize, failing: Failing) {
+        self.start_with(index, Start::Genesis, move |inner, bounds| {
+            (Arc::new(Misbehaving { inner, proposals: None, failing: Some(failing) }), bounds)
+        })
+        .await;
+    }
+
+    /// Waits until one has stopped by itself, and says why.
+    pub(crate) async fn stopped(&mut self, index: usize) -> Fatal {
+        let Node { handles, .. } = self.nodes.remove(&index).unwrap();
+        let fatal = handles.failure.wait().await;
+        handles.task.await.unwrap();
+        fatal
+    }
+
+    /// Makes the chain of one that never ran of a snapshot of another's state at its last block with a certificate, trusts
+    /// nothing but that certificate, and starts it from there. Gives the height.
+    pub(crate) async fn join(&mut self, index: usize, from: usize) -> u64 {
+        let tip = self.nodes[&from].replica.tip().header.height;
+        let mut certified = None;
+        for height in (0..=tip).rev() {
+            if let Some(bytes) = self.certificate(from, height).await {
+                certified = Some((height, bytes));
+                break;
+            }
+        }
+        let (height, bytes) = certified.unwrap();
+        let (finalization, digest) =
+            verify_certificate(&bytes, &self.verifier(), &mut self.context.child("rng")).unwrap();
+
+        self.on_disk(index);
+        let folder = self.kept.folders[&index].path();
+        let source = &self.nodes[&from].replica;
+        let manifest = source.manifest(height).unwrap().unwrap();
+        let (work, store) = (folder.join("work"), folder.join("chain"));
+        let chunks = |after: Option<&vm_core::Key>| {
+            let after = after.map(|key| key.as_bytes().to_vec());
+            Ok(source.chunk(height, after.as_deref(), 512).unwrap().unwrap())
+        };
+        drop(Replica::restore(&digest, &manifest, chunks, &work, &store, ChainOptions::default()).unwrap());
+        let start = Start::Floor(finalization);
+        self.start_with(index, start, |replica, bounds| (replica, bounds)).await;
+        height
     }
 
     async fn start_with(
@@ -209,7 +275,7 @@ impl Cluster {
         let mempool =
             Arc::new(Mempool::new(replica.clone(), limits, Duration::from_secs(1), Box::new(|_| ())));
         let (application, bounds) = wrap(replica.clone(), replica.bounds());
-        let record = self.records[index].clone();
+        let record = self.kept.records[index].clone();
         let observer =
             Arc::new(Observer { record, mempool: mempool.clone(), params: self.spec.params.hash() });
         let key = self.key(index);
@@ -246,6 +312,11 @@ impl Cluster {
         }
     }
 
+    /// Ends all as a power failure would, with the runtime.
+    pub(crate) fn end(self) -> Kept {
+        self.kept
+    }
+
     /// Ends one as a power failure would. Its files stay.
     pub(crate) async fn crash(&mut self, index: usize) {
         let node = self.nodes.remove(&index).unwrap();
@@ -258,7 +329,7 @@ impl Cluster {
     }
 
     fn sign(&mut self, name: &'static str, payload: Payload) -> Signed {
-        let nonce = self.nonces.entry(name).or_default();
+        let nonce = self.kept.nonces.entry(name).or_default();
         let sender = Address::named(name);
         let transaction = Transaction { sender, nonce: *nonce, gas_limit: 10_000_000, gas_price: 0, payload };
         *nonce += 1;
@@ -268,10 +339,26 @@ impl Cluster {
     /// Gives a transaction to all that run.
     fn submit(&mut self, name: &'static str, payload: Payload) {
         let signed = self.sign(name, payload);
-        self.submitted.push(signed.transaction.hash(&self.spec.params.hash()));
+        self.kept.submitted.push((signed.transaction.hash(&self.spec.params.hash()), signed.clone()));
         for node in self.nodes.values() {
             node.mempool.heard(signed.clone()).unwrap();
         }
+    }
+
+    /// Gives each that runs again what is not final to it.
+    pub(crate) fn resubmit(&mut self) {
+        for (index, node) in &self.nodes {
+            for (hash, signed) in &self.kept.submitted {
+                if self.kept.records[*index].count(hash) == 0 {
+                    node.mempool.heard(signed.clone()).unwrap();
+                }
+            }
+        }
+    }
+
+    /// Who joins now will not see the blocks of what was submitted until now.
+    pub(crate) fn forget_submitted(&mut self) {
+        self.kept.earlier.extend(self.kept.submitted.drain(..).map(|(hash, _)| hash));
     }
 
     /// A token of alice's; later calls transfer it.
@@ -293,7 +380,7 @@ impl Cluster {
 
     /// Some traffic: a token, and `batches` of transactions, one each 100 ms.
     pub(crate) async fn traffic(&mut self, batches: usize) {
-        if self.nonces.is_empty() {
+        if self.kept.nonces.is_empty() {
             self.submit_token();
         }
         for _ in 0..batches {
@@ -303,7 +390,7 @@ impl Cluster {
     }
 
     pub(crate) fn height(&self, index: usize) -> u64 {
-        self.records[index].height().unwrap_or_default()
+        self.kept.records[index].height().unwrap_or_default()
     }
 
     /// The least of those that run.
@@ -321,16 +408,17 @@ impl Cluster {
     pub(crate) async fn reach(&mut self, height: u64, seconds: u64) {
         for _ in 0..seconds * 20 {
             self.healthy();
-            let done =
-                |index: &usize| self.submitted.iter().all(|hash| self.records[*index].count(hash) == 1);
+            let done = |index: &usize| {
+                self.kept.submitted.iter().all(|(hash, _)| self.kept.records[*index].count(hash) == 1)
+            };
             if self.lowest() >= height && self.nodes.keys().all(done) {
                 return;
             }
             self.sleep(50).await;
         }
-        let heights: Vec<u64> = (0..self.records.len()).map(|index| self.height(index)).collect();
+        let heights: Vec<u64> = (0..self.kept.records.len()).map(|index| self.height(index)).collect();
         let missing = |index: &usize| {
-            self.submitted.iter().filter(|hash| self.records[*index].count(hash) != 1).count()
+            self.kept.submitted.iter().filter(|(hash, _)| self.kept.records[*index].count(hash) != 1).count()
         };
         let missing: Vec<usize> = self.nodes.keys().map(missing).collect();
         panic!("no block {height} after {seconds} s: heights {heights:?}, transactions missing {missing:?}");
@@ -364,23 +452,23 @@ impl Cluster {
     /// Ends the run: compares all records, and the states of those that run.
     pub(crate) async fn finish(self) -> Outcome {
         self.healthy();
-        let mut longest: Vec<Final> = Vec::new();
-        for record in &self.records {
-            let blocks = record.blocks();
-            let common = blocks.len().min(longest.len());
-            assert_eq!(blocks[..common], longest[..common], "all have the same block at each height");
-            if blocks.len() > longest.len() {
-                longest = blocks;
-            }
+        let mut chain: BTreeMap<u64, Final> = BTreeMap::new();
+        for block in self.kept.records.iter().flat_map(|record| record.blocks()) {
+            let first = chain.entry(block.height).or_insert_with(|| block.clone());
+            assert_eq!(*first, block, "all have the same block at each height");
         }
+        let longest: Vec<Final> = chain.into_values().collect();
         for (height, block) in (0..).zip(&longest) {
             assert_eq!(block.height, height, "no height is left out");
+        }
+        if !self.byzantine {
+            assert_eq!(self.oracle.blocked().await.unwrap(), [], "honest nodes keep nobody off");
         }
         let mut seen = BTreeSet::new();
         for hash in longest.iter().flat_map(|block| &block.transactions) {
             assert!(seen.insert(*hash), "{hash} is final twice");
         }
-        for hash in &self.submitted {
+        for hash in self.kept.submitted.iter().map(|(hash, _)| hash).chain(&self.kept.earlier) {
             assert!(seen.contains(hash), "{hash} is not final");
         }
         let supply = BALANCE * u64::try_from(DEV_NAMES.len()).unwrap();
@@ -396,9 +484,8 @@ impl Cluster {
             assert_eq!(DEV_NAMES.iter().map(balance).sum::<u64>(), supply, "validator {index}");
         }
         self.check_certificates(&longest).await;
-        let simulated = self.context.current().duration_since(self.began).unwrap();
-        assert!(self.context.current() > UNIX_EPOCH);
-        Outcome { blocks: longest, audit: self.context.auditor().state(), simulated }
+        let simulated = self.context.current().duration_since(self.kept.began).unwrap();
+        Outcome { blocks: longest, audit: self.context.auditor().state(), log: String::new(), simulated }
     }
 }
 

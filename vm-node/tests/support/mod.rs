@@ -7,10 +7,12 @@ pub(crate) mod cluster;
 pub(crate) mod record;
 
 use std::fmt::Write as _;
-
-use commonware_runtime::{Runner as _, deterministic};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use commonware_runtime::{Runner as _, deterministic};
+
+use cluster::Kept;
 use record::Final;
 
 /// What a run came to. Two runs with one seed must be equal in all of it.
@@ -20,6 +22,8 @@ pub(crate) struct Outcome {
     pub(crate) blocks: Vec<Final>,
     /// The runtime's digest of everything that tasks did, in order.
     pub(crate) audit: String,
+    /// The warnings.
+    pub(crate) log: String,
     /// How long it was, by the runtime's clock.
     pub(crate) simulated: Duration,
 }
@@ -36,12 +40,57 @@ impl Outcome {
     }
 }
 
+fn config(seed: u64) -> deterministic::Config {
+    deterministic::Config::new().with_seed(seed).with_timeout(Some(Duration::from_secs(600)))
+}
+
 /// Runs `scenario` in a runtime of its own.
 pub(crate) fn run<F, Fut>(seed: u64, scenario: F) -> Outcome
 where
     F: FnOnce(deterministic::Context) -> Fut,
     Fut: Future<Output = Outcome>,
 {
-    let config = deterministic::Config::new().with_seed(seed).with_timeout(Some(Duration::from_secs(600)));
-    deterministic::Runner::new(config).start(scenario)
+    logged(|| deterministic::Runner::new(config(seed)).start(scenario))
+}
+
+/// Runs `before` until all machines lose their power, with what was not yet on disk; then `after` with what was.
+pub(crate) fn run_twice<F, Fut, G, Gut>(seed: u64, before: F, after: G) -> Outcome
+where
+    F: FnOnce(deterministic::Context) -> Fut,
+    Fut: Future<Output = Kept>,
+    G: FnOnce(deterministic::Context, Kept) -> Gut,
+    Gut: Future<Output = Outcome>,
+{
+    logged(|| {
+        let (kept, checkpoint) = deterministic::Runner::new(config(seed)).start_and_recover(before);
+        deterministic::Runner::from(checkpoint).start(|context| after(context, kept))
+    })
+}
+
+/// Keeps what `work` logs, of this thread.
+fn logged(work: impl FnOnce() -> Outcome) -> Outcome {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::WARN)
+        .with_ansi(false)
+        .without_time()
+        .with_writer(move || writer.clone())
+        .finish();
+    let outcome = tracing::subscriber::with_default(subscriber, work);
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    Outcome { log, ..outcome }
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }

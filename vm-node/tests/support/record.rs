@@ -29,6 +29,11 @@ impl Record {
         self.0.lock().unwrap().keys().next_back().copied()
     }
 
+    /// The lowest one.
+    pub(crate) fn first(&self) -> Option<u64> {
+        self.0.lock().unwrap().keys().next().copied()
+    }
+
     /// All of them, in order.
     pub(crate) fn blocks(&self) -> Vec<Final> {
         self.0.lock().unwrap().values().cloned().collect()
@@ -67,7 +72,8 @@ impl Finalized for Observer {
         if let Some(before) = blocks.get(&header.height) {
             assert_eq!(*before, new, "a height has one final block");
         }
-        let next = blocks.keys().next_back().map_or(0, |last| last + 1);
+        // The first is genesis, or the block that a joining validator began with.
+        let next = blocks.keys().next_back().map_or(header.height, |last| last + 1);
         assert!(header.height <= next, "block {} is final before {next}", header.height);
         blocks.insert(header.height, new);
     }
