@@ -171,6 +171,31 @@ fn a_validator_joins_with_a_snapshot_that_a_certificate_vouches_for() {
     });
 }
 
+#[test]
+#[ignore = "figures, not a verdict: run with --release, --ignored and --nocapture"]
+fn blocks_and_transactions_a_second_under_load() {
+    let began = std::time::Instant::now();
+    let outcome = run(0, async |context| {
+        let mut cluster = Cluster::new(context, 0).await;
+        cluster.start_all(0..VALIDATORS).await;
+        cluster.traffic(200).await;
+        cluster.reach(1, 60).await;
+        cluster.finish().await
+    });
+    let wall = began.elapsed().as_secs_f64();
+    let simulated = outcome.simulated.as_secs_f64();
+    let blocks = f64::from(u32::try_from(outcome.blocks.len()).unwrap());
+    let transactions: usize = outcome.blocks.iter().map(|block| block.transactions.len()).sum();
+    let transactions = f64::from(u32::try_from(transactions).unwrap());
+    println!(
+        "{blocks} blocks, {transactions} transactions in {simulated:.1} s simulated, {wall:.1} s here: \
+         {:.1} blocks/s and {:.0} transactions/s simulated, {:.1} blocks/s here",
+        blocks / simulated,
+        transactions / simulated,
+        blocks / wall,
+    );
+}
+
 fn failing(failing: Failing, expected: impl Fn(&Fatal) -> bool) {
     repeatable(&format!("failing {failing:?}"), async |context| {
         let mut cluster = Cluster::new(context, 0).await;
