@@ -58,3 +58,6 @@ pub fn verify_certificate(
     let digest = hash_of(&finalization.proposal.payload);
     Ok((finalization, digest))
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use commonware_utils::channel::watch;
+use commonware_utils::sync::{Mutex, Notify};
 use tracing::error;
 
 /// What stopped the node.
@@ -24,46 +24,45 @@ pub enum Fatal {
     Ended(&'static str),
 }
 
-/// Shared by all parts of a node.
-#[derive(Clone, Debug)]
-pub struct Failure(Arc<watch::Sender<Option<Fatal>>>);
-
-impl Default for Failure {
-    fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(None)))
-    }
+#[derive(Debug, Default)]
+struct Inner {
+    first: Mutex<Option<Fatal>>,
+    /// Wakes in the order in which they wait: a channel of tokio's would wake in an order of its own, and one seed would
+    /// have two histories.
+    reported: Notify,
 }
+
+/// Shared by all parts of a node.
+#[derive(Clone, Debug, Default)]
+pub struct Failure(Arc<Inner>);
 
 impl Failure {
     /// Says why the node can't go on.
     pub fn report(&self, fatal: Fatal) {
-        self.0.send_if_modified(|first| {
-            let new = first.is_none();
-            if new {
-                error!(%fatal, "the node stops");
-                *first = Some(fatal);
-            }
-            new
-        });
+        let mut first = self.0.first.lock();
+        if first.is_none() {
+            error!(%fatal, "the node stops");
+            *first = Some(fatal);
+            drop(first);
+            self.0.reported.notify_waiters();
+        }
     }
 
     /// Why, if it did.
     #[must_use]
     pub fn get(&self) -> Option<Fatal> {
-        self.0.borrow().clone()
+        self.0.first.lock().clone()
     }
 
     /// Waits until something is reported.
     pub async fn wait(&self) -> Fatal {
-        let mut reports = self.0.subscribe();
         loop {
-            if let Some(fatal) = reports.borrow_and_update().clone() {
+            // From here on a report is noticed, also one before the next line.
+            let reported = self.0.reported.notified();
+            if let Some(fatal) = self.get() {
                 return fatal;
             }
-            if reports.changed().await.is_err() {
-                // This handle holds the sender: it does not happen. Waiting on is the safe answer.
-                std::future::pending::<()>().await;
-            }
+            reported.await;
         }
     }
 }

@@ -8,11 +8,13 @@
 
 mod support;
 
+use std::time::Duration;
+
 use commonware_runtime::deterministic::Context;
 use support::byzantine::{FAULTS, Failing, Fault};
 use support::cluster::{Cluster, Kept, VALIDATORS};
 use support::{Outcome, run, run_twice};
-use vm_node::Fatal;
+use vm_node::{Fatal, StartError, Timeouts};
 
 /// How many seeds each scenario runs with.
 fn seeds() -> u64 {
@@ -79,7 +81,8 @@ fn a_validator_that_crashed_goes_on_from_its_files_and_catches_up() {
         let before = cluster.height(3);
         cluster.crash(3).await;
         cluster.traffic(10).await;
-        cluster.reach(before + 10, 60).await;
+        // Further ahead than any node executes before it has what is final.
+        cluster.reach(before + 70, 120).await;
         assert!(cluster.height(3) < cluster.lowest());
         cluster.start(3).await;
         cluster.traffic(5).await;
@@ -115,14 +118,15 @@ fn two_halves_make_nothing_final_and_go_on_when_they_meet() {
 
 #[test]
 fn validators_that_all_lose_their_power_go_on_from_their_files() {
-    let before = async |context| {
+    let before = async |context, seed: u64| {
         let mut cluster = Cluster::new(context, 0).await;
         (0..VALIDATORS).for_each(|index| cluster.on_disk(index));
         cluster.start_all(0..VALIDATORS).await;
         cluster.traffic(5).await;
         cluster.reach(10, 60).await;
         cluster.submit_batch();
-        cluster.sleep(120).await;
+        // At another moment of a block's life each time.
+        cluster.sleep(10 + seed * 37 % 300).await;
         cluster.end()
     };
     let after = async |context, kept: Kept| {
@@ -135,7 +139,7 @@ fn validators_that_all_lose_their_power_go_on_from_their_files() {
         cluster.reach(before.iter().max().unwrap() + 10, 60).await;
         cluster.finish().await
     };
-    twice("power failure", |seed| run_twice(seed, before, after));
+    twice("power failure", |seed| run_twice(seed, |context| before(context, seed), after));
 }
 
 #[test]
@@ -194,6 +198,19 @@ fn blocks_and_transactions_a_second_under_load() {
         transactions / simulated,
         blocks / wall,
     );
+}
+
+#[test]
+fn waits_that_contradict_each_other_start_no_node() {
+    run(0, async |context| {
+        let mut cluster = Cluster::new(context, 0).await;
+        let timeouts = Timeouts { idle: Duration::from_secs(1), ..Timeouts::default() };
+        let error = cluster.start_waiting(0, timeouts).await.unwrap_err();
+        assert!(matches!(error, StartError::Timeouts(_)), "{error}");
+        cluster.start_all(0..VALIDATORS).await;
+        cluster.reach(1, 60).await;
+        cluster.finish().await
+    });
 }
 
 fn failing(failing: Failing, expected: impl Fn(&Fatal) -> bool) {

@@ -21,7 +21,7 @@ use vm_chain::replica::{Application, Bounds, Replica, ReplicaOptions, SealedBloc
 use vm_chain::{Chain, Ed25519, Place, SecretKey, Signed};
 use vm_core::{Address, CodeSource, Features, GasSchedule, Hash, Limits, Params, Payload, Transaction};
 use vm_node::{
-    Channels, Fatal, Handles, Key, Options, Scheme, Start, Timeouts, certificate_bytes,
+    Channels, Fatal, Handles, Key, Options, Scheme, Start, StartError, Timeouts, certificate_bytes,
     certificate_bytes_max, payload_bytes_max, verify_certificate,
 };
 use vm_state::StateReader;
@@ -268,6 +268,21 @@ impl Cluster {
         start: Start,
         wrap: impl FnOnce(Arc<dyn Application>, Bounds) -> (Arc<dyn Application>, Bounds),
     ) {
+        self.try_start(index, start, Timeouts::default(), wrap).await.unwrap();
+    }
+
+    /// Starts one with other waits.
+    pub(crate) async fn start_waiting(&mut self, index: usize, timeouts: Timeouts) -> Result<(), StartError> {
+        self.try_start(index, Start::Genesis, timeouts, |replica, bounds| (replica, bounds)).await
+    }
+
+    async fn try_start(
+        &mut self,
+        index: usize,
+        start: Start,
+        timeouts: Timeouts,
+        wrap: impl FnOnce(Arc<dyn Application>, Bounds) -> (Arc<dyn Application>, Bounds),
+    ) -> Result<(), StartError> {
         let chain = Arc::new(RwLock::new(self.chain(index)));
         let authority = Arc::new(Ed25519::with_dev_accounts());
         let replica = Arc::new(Replica::new(chain, authority, ReplicaOptions::default()).unwrap());
@@ -294,12 +309,13 @@ impl Cluster {
             partition: format!("validator-{index}"),
             peers: self.oracle.manager(),
             blocker: self.oracle.control(key),
-            timeouts: Timeouts::default(),
+            timeouts,
         };
         let context = self.context.child("validator").with_attribute("index", index);
         let channels = self.channels(index).await;
-        let handles = vm_node::start(context, options, channels).await.unwrap();
+        let handles = vm_node::start(context, options, channels).await?;
         self.nodes.insert(index, Node { handles, replica, mempool });
+        Ok(())
     }
 
     pub(crate) fn verifier(&self) -> Scheme {
