@@ -22,8 +22,8 @@ use commonware_consensus::simplex::config::{Floor, ForwardPolicy, SkipBudget, Sk
 use commonware_consensus::simplex::elector::RoundRobin;
 use commonware_consensus::types::{Epoch, FixedEpocher, ViewDelta};
 use commonware_consensus::{marshal, simplex};
-use commonware_cryptography::Sha256;
 use commonware_cryptography::certificate::{ConstantProvider, Verifier as _};
+use commonware_cryptography::{Digested, Digestible as _, Sha256};
 use commonware_macros::select;
 use commonware_p2p::{Blocker, Provider, Receiver, Sender};
 use commonware_parallel::Sequential;
@@ -179,7 +179,7 @@ where
     S: Sender<PublicKey = Key>,
     R: Receiver<PublicKey = Key>,
     P: Provider<PublicKey = Key>,
-    B: Blocker<PublicKey = Key> + Sync,
+    B: Blocker<PublicKey = Key>,
 {
     options.timeouts.check()?;
     let failure = Failure::default();
@@ -241,15 +241,27 @@ where
     S: Sender<PublicKey = Key>,
     R: Receiver<PublicKey = Key>,
     P: Provider<PublicKey = Key>,
-    B: Blocker<PublicKey = Key> + Sync,
+    B: Blocker<PublicKey = Key>,
 {
-    let Options { key, scheme, application, genesis, start, bounds, pool, .. } = options;
-    let Options { observers, partition, peers, blocker, timeouts, .. } = options;
+    let Options {
+        key,
+        scheme,
+        application,
+        genesis,
+        start,
+        bounds,
+        pool,
+        observers,
+        partition,
+        peers,
+        blocker,
+        timeouts,
+    } = options;
     let genesis = Block::new(genesis);
     let (marshal_start, floor) = match start {
         Start::Genesis => {
-            let digest = commonware_cryptography::Digestible::digest(&genesis);
-            let anchor = commonware_cryptography::Digested::precomputed(genesis, digest);
+            let digest = genesis.digest();
+            let anchor = Digested::precomputed(genesis, digest);
             (marshal::Start::Genesis(anchor), Floor::Genesis(digest))
         }
         Start::Floor(finalization) => {

@@ -213,6 +213,46 @@ fn waits_that_contradict_each_other_start_no_node() {
     });
 }
 
+#[test]
+fn files_that_are_not_the_engines_start_no_node() {
+    run(0, async |context| {
+        let mut cluster = Cluster::new(context, 0).await;
+        cluster.spoil(3).await;
+        let error = cluster.start_waiting(3, Timeouts::default()).await.unwrap_err();
+        assert!(matches!(error, StartError::Archive(_)), "{error}");
+        cluster.start_all(0..VALIDATORS - 1).await;
+        cluster.reach(1, 60).await;
+        cluster.finish().await
+    });
+}
+
+#[test]
+fn a_runtime_that_stops_ends_all_nodes_and_none_has_failed() {
+    repeatable("stop", async |context| {
+        let mut cluster = Cluster::new(context, 0).await;
+        cluster.start_all(0..VALIDATORS).await;
+        cluster.traffic(2).await;
+        cluster.reach(3, 60).await;
+        cluster.stop().await;
+        cluster.finish().await
+    });
+}
+
+#[test]
+fn a_proposal_a_little_ahead_of_the_clock_is_waited_for() {
+    repeatable("fast clock", async |context| {
+        let mut cluster = Cluster::new(context, 0).await;
+        let proposed = cluster.start_byzantine(0, Fault::FastClock).await;
+        cluster.start_all(1..VALIDATORS).await;
+        cluster.traffic(5).await;
+        cluster.reach(15, 60).await;
+        let outcome = cluster.finish().await;
+        let proposed = proposed.lock().unwrap();
+        assert!(outcome.blocks.iter().any(|block| proposed.contains(&block.digest)));
+        outcome
+    });
+}
+
 fn failing(failing: Failing, expected: impl Fn(&Fatal) -> bool) {
     repeatable(&format!("failing {failing:?}"), async |context| {
         let mut cluster = Cluster::new(context, 0).await;

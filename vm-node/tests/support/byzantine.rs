@@ -35,6 +35,8 @@ pub(crate) enum Fault {
     Parent,
     /// It leaves a height out.
     Height,
+    /// Its clock is a little faster than others take at once. Not wrong: they wait.
+    FastClock,
 }
 
 pub(crate) const FAULTS: [Fault; 10] = [
@@ -62,7 +64,7 @@ impl Fault {
             Self::Signature => Some("the signature is not the key"),
             Self::Nonce => Some("nonce"),
             Self::Proposer => Some("its proposer is"),
-            Self::Time => None,
+            Self::Time | Self::FastClock => None,
             Self::Parent => Some("its parent is not the one that the leader names"),
             Self::Height => Some("its height is"),
         }
@@ -124,7 +126,7 @@ impl Proposals {
             Fault::Nonce => block.transactions.push(alice.sign(transaction(1_000), &self.chain)),
             Fault::Parent => block.parent = application.digest(0).unwrap().unwrap(),
             Fault::Height => block.header.height += 1,
-            Fault::Proposer | Fault::Time => {}
+            Fault::Proposer | Fault::Time | Fault::FastClock => {}
         }
     }
 }
@@ -158,7 +160,12 @@ impl Application for Misbehaving {
         candidates: &dyn Candidates,
     ) -> Result<SealedBlock, BuildError> {
         let fault = self.proposals.as_ref().map(|proposals| proposals.fault);
-        let time = time + if fault == Some(Fault::Time) { 3_600_000 } else { 0 };
+        let ahead = match fault {
+            Some(Fault::Time) => 3_600_000,
+            Some(Fault::FastClock) => 700,
+            _ => 0,
+        };
+        let time = time + ahead;
         let proposer = if fault == Some(Fault::Proposer) { Address::named("mallory") } else { proposer };
         let mut block = self.inner.build(parent, time, proposer, candidates)?;
         if let Some(Failing::Execute(height)) = self.failing
