@@ -10,12 +10,13 @@
 //! - "no" is said only to what can never become valid. What may become valid later is waited for: a time ahead of our
 //!   clock, a parent that is not here yet. The engine ends the wait when it gives the view up;
 //! - a failure of this node is neither yes nor no: it is reported, and the answer stays open;
-//! - no block is waited for or executed far above the tip: a node that is behind takes final blocks first.
+//! - a node that is behind takes final blocks first, and executes no others far above its tip.
 
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use commonware_actor::Feedback;
+use commonware_consensus::marshal::Identifier;
 use commonware_consensus::marshal::core::{CommitmentFallback, DigestFallback};
 use commonware_consensus::simplex::Plan;
 use commonware_consensus::simplex::types::{Activity, Context};
@@ -41,8 +42,9 @@ use crate::gates::{Gates, Staged, durable};
 use crate::timeouts::Timeouts;
 use crate::{Digest, Key, Marshal, Scheme};
 
-/// How many blocks above the tip are executed before they are final. Consensus is a few blocks ahead of finality; a node
-/// that is further behind gets the final blocks in order, and need not keep all of them in memory.
+/// How many blocks above the tip are executed before they are final, if others above it are final already. Consensus is a
+/// few blocks ahead of finality; a node that is further behind gets the final blocks in order, and need not keep all of them
+/// in memory. Where nothing is final for long, there is no other way than to execute them all.
 const AHEAD_MAX: u64 = 64;
 
 /// Where proposals take transactions from.
@@ -140,7 +142,9 @@ impl<E: Spawner + Clock> Automaton<E> {
                     debug!(?block, tip, "a proposal does not descend from the tip");
                     return std::future::pending().await;
                 }
-                if height.saturating_sub(tip) > AHEAD_MAX {
+                if height.saturating_sub(tip) > AHEAD_MAX && self.is_behind(tip).await {
+                    missing.clear();
+                    lowest = block.clone();
                     self.context.sleep(self.timeouts.fetch_retry).await;
                     continue;
                 }
@@ -148,6 +152,9 @@ impl<E: Spawner + Clock> Automaton<E> {
                 let parent = lowest.parent();
                 missing.push(lowest);
                 lowest = self.fetch(parent, CommitmentFallback::FetchByCommitment { height: below }).await;
+                if lowest.height() != below {
+                    return Err(Refusal::Height { found: height, parent: lowest.height().get() });
+                }
             }
             let mut reached = true;
             for block in missing.into_iter().rev() {
@@ -164,6 +171,12 @@ impl<E: Spawner + Clock> Automaton<E> {
                 return Ok(());
             }
         }
+    }
+
+    /// Whether blocks above `tip` are final that the chain did not get yet.
+    async fn is_behind(&self, tip: u64) -> bool {
+        let latest = self.marshal.get_info(Identifier::Latest).await;
+        latest.is_some_and(|(height, _)| height.get() > tip)
     }
 
     /// Executes `block` if its parent is known.
