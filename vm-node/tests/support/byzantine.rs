@@ -195,6 +195,10 @@ impl Application for Misbehaving {
     fn commit(&self, block: &SealedBlock) -> Result<Committed, FinalityError> {
         let height = block.header.height;
         match self.failing {
+            // To commit what was not executed is to execute it.
+            Some(Failing::Execute(from)) if height >= from => {
+                Err(NodeError("out of memory".to_owned()).into())
+            }
             Some(Failing::Commit(from)) if height >= from => Err(NodeError("disk full".to_owned()).into()),
             Some(Failing::Agree(from)) if height >= from => {
                 let reason = Rejection::Superseded { height };
