@@ -21,7 +21,7 @@ use commonware_consensus::marshal::standard::Standard;
 use commonware_consensus::simplex::config::{Floor, ForwardPolicy, SkipBudget, SkipPolicy};
 use commonware_consensus::simplex::elector::RoundRobin;
 use commonware_consensus::types::{Epoch, FixedEpocher, ViewDelta};
-use commonware_consensus::{marshal, simplex};
+use commonware_consensus::{Epochable as _, Viewable as _, marshal, simplex};
 use commonware_cryptography::certificate::{ConstantProvider, Verifier as _};
 use commonware_cryptography::{Digested, Digestible as _, Sha256};
 use commonware_macros::select;
@@ -149,6 +149,9 @@ pub enum StartError {
     /// Two waits contradict each other.
     #[error(transparent)]
     Timeouts(#[from] InvalidTimeouts),
+    /// The block to begin at is not final.
+    #[error("the certificate of the block to begin at is not these validators'")]
+    Floor,
     /// Files of the engine can't be read.
     #[error("the engine's files can't be opened: {0}")]
     Archive(#[from] archive::Error),
@@ -265,6 +268,11 @@ where
             (marshal::Start::Genesis(anchor), Floor::Genesis(digest))
         }
         Start::Floor(finalization) => {
+            // The engine takes it for granted.
+            let ours = finalization.epoch() == Epoch::zero() && !finalization.view().is_zero();
+            if !ours || !finalization.verify(&mut context.child("floor"), &scheme, &Sequential) {
+                return Err(StartError::Floor);
+            }
             (marshal::Start::Floor(finalization.clone()), Floor::Finalized(finalization))
         }
     };

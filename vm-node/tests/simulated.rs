@@ -160,6 +160,8 @@ fn a_validator_joins_with_a_snapshot_that_a_certificate_vouches_for() {
         cluster.start_all(0..VALIDATORS - 1).await;
         cluster.traffic(10).await;
         cluster.reach(20, 60).await;
+        let error = cluster.join_falsely(3, 0).await;
+        assert!(matches!(error, StartError::Floor), "{error}");
         let height = cluster.join(3, 0).await;
         assert!(height >= 10);
         cluster.forget_submitted();
@@ -167,6 +169,11 @@ fn a_validator_joins_with_a_snapshot_that_a_certificate_vouches_for() {
         let goal = cluster.height(0) + 20;
         cluster.reach(goal, 60).await;
         assert_eq!(cluster.kept.records[3].first(), Some(height), "it never saw what was before");
+        // With files of its own it goes on from them, whatever it is told to begin with.
+        cluster.crash(3).await;
+        cluster.traffic(2).await;
+        cluster.start(3).await;
+        cluster.reach(goal + 5, 60).await;
         // Now one of the others is not needed any more.
         cluster.crash(0).await;
         cluster.traffic(5).await;

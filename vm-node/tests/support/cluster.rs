@@ -236,18 +236,30 @@ impl Cluster {
         fatal
     }
 
+    /// The last certificate that a validator has, and the height of its block.
+    async fn latest_certificate(&self, index: usize) -> (u64, Vec<u8>) {
+        for height in (0..=self.height(index)).rev() {
+            if let Some(bytes) = self.certificate(index, height).await {
+                return (height, bytes);
+            }
+        }
+        panic!("validator {index} has no certificate");
+    }
+
+    /// Tries to start one at a block that nobody voted for, with the votes for another.
+    pub(crate) async fn join_falsely(&mut self, index: usize, from: usize) -> StartError {
+        let (_, bytes) = self.latest_certificate(from).await;
+        let (mut finalization, _) =
+            verify_certificate(&bytes, &self.verifier(), &mut self.context.child("rng")).unwrap();
+        finalization.proposal.payload = vm_node::digest_of(&Hash([1; 32]));
+        let wrap = |replica, bounds| (replica, bounds);
+        self.try_start(index, Start::Floor(finalization), Timeouts::default(), wrap).await.unwrap_err()
+    }
+
     /// Makes the chain of one that never ran of a snapshot of another's state at its last block with a certificate, trusts
     /// nothing but that certificate, and starts it from there. Gives the height.
     pub(crate) async fn join(&mut self, index: usize, from: usize) -> u64 {
-        let tip = self.nodes[&from].replica.tip().header.height;
-        let mut certified = None;
-        for height in (0..=tip).rev() {
-            if let Some(bytes) = self.certificate(from, height).await {
-                certified = Some((height, bytes));
-                break;
-            }
-        }
-        let (height, bytes) = certified.unwrap();
+        let (height, bytes) = self.latest_certificate(from).await;
         let (finalization, digest) =
             verify_certificate(&bytes, &self.verifier(), &mut self.context.child("rng")).unwrap();
 
