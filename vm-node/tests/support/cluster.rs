@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use vm_chain::account::DEV_NAMES;
 use vm_chain::chain::{ChainOptions, Spec};
 use vm_chain::node::{Mempool, PoolLimits};
-use vm_chain::replica::{Application, Bounds, Replica, ReplicaOptions, SealedBlock};
+use vm_chain::replica::{Application, Bounds, Replica, ReplicaOptions, SealedBlock, Trusted};
 use vm_chain::{Chain, Ed25519, Place, SecretKey, Signed};
 use vm_core::{Address, CodeSource, Features, GasSchedule, Hash, Limits, Params, Payload, Transaction};
 use vm_node::{
@@ -272,7 +272,8 @@ impl Cluster {
             let after = after.map(|key| key.as_bytes().to_vec());
             Ok(source.chunk(height, after.as_deref(), 512).unwrap().unwrap())
         };
-        drop(Replica::restore(&digest, &manifest, chunks, &work, &store, ChainOptions::default()).unwrap());
+        let trusted = Trusted { chain: self.spec.id().unwrap(), digest };
+        drop(Replica::restore(&trusted, &manifest, chunks, &work, &store, ChainOptions::default()).unwrap());
         let start = Start::Floor(finalization);
         self.start_with(index, start, |replica, bounds| (replica, bounds)).await;
         height
