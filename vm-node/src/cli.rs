@@ -22,7 +22,7 @@ use vm_node::join::{JoinError, LostVotes, join};
 use vm_node::light::{self, LightError};
 use vm_node::network::{Network, key_text};
 use vm_node::node::{RunError, Running};
-use vm_node::testnet::{Layout, Process};
+use vm_node::testnet::{self, Layout, Process};
 use vm_node::tryout::{self, TryError};
 
 /// A replicated chain: validators, followers, and light clients of them.
@@ -297,7 +297,7 @@ impl Testnet {
             }
         } else {
             let help = "give a --folder that can be written";
-            layout.write(&self.chain).map_err(|error| Problem::input(error, help))?;
+            layout.write(testnet::spec(&self.chain)).map_err(|error| Problem::input(error, help))?;
         }
         if self.write_only {
             say(format!("network  {}", layout.network().display()));

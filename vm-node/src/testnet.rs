@@ -89,12 +89,12 @@ impl Layout {
         self.network().is_file()
     }
 
-    /// Writes the files, with new keys.
+    /// Writes the files of a network whose chain begins as `spec` says, with new keys.
     ///
     /// # Errors
     ///
     /// [`FileError`].
-    pub fn write(&self, chain: &str) -> Result<(), FileError> {
+    pub fn write(&self, spec: Spec) -> Result<(), FileError> {
         let failed = |cause| FileError::File { action: "write", at: self.folder.clone(), cause };
         std::fs::create_dir_all(&self.folder).map_err(failed)?;
         let mut peers = Vec::new();
@@ -111,13 +111,15 @@ impl Layout {
             peers.push(Peer { key: key.public_key(), address, rpc: Some(format!("http://{rpc}")) });
         }
         let followers = peers.split_off(usize::from(self.validators));
-        let network = Network::new(spec(chain), peers, followers, true);
+        let network = Network::new(spec, peers, followers, true);
         // Last: where it is, all else is there.
         network.map_err(|error| FileError::content(&self.folder, error))?.write(&self.network())
     }
 }
 
-fn spec(chain: &str) -> Spec {
+/// A chain of this name that begins now; the named accounts have money.
+#[must_use]
+pub fn spec(chain: &str) -> Spec {
     let named = |name: &&str| ((*name).to_owned(), Address::named(name));
     let names: Vec<(String, Address)> = DEV_NAMES.iter().map(named).collect();
     let accounts = names.iter().map(|(_, address)| (*address, BALANCE)).collect();
