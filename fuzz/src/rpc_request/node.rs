@@ -10,7 +10,7 @@ use http::{Request, Response};
 use vm_chain::account::DEV_NAMES;
 use vm_chain::api::Local;
 use vm_chain::chain::{Body, ChainOptions, Spec};
-use vm_chain::node::{Metrics, Mode, Producer, ProducerOptions};
+use vm_chain::node::{Intake as _, Metrics, Mode, Producer, ProducerOptions};
 use vm_chain::rpc::server::{Embedded, Relay, Served, ServerOptions};
 use vm_chain::sequencer::{Sequencer as _, SharedChain};
 use vm_chain::signed::Authority as _;
@@ -147,7 +147,7 @@ impl Devnet {
         let api = Local::new(self.chain.clone(), producer.clone());
         // Nothing in the fixtures takes so long: a query that does is a finding.
         let api = api.with_query_time_max(Duration::from_secs(30));
-        let served = Served { api, producer: producer.clone(), metrics, relay };
+        let served = Served { api, intake: producer.clone(), metrics, relay };
         let options = ServerOptions {
             request_bytes: u32::try_from(REQUEST_BYTES).unwrap(),
             response_bytes: u32::try_from(RESPONSE_BYTES).unwrap(),
