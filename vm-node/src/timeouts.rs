@@ -22,7 +22,7 @@ pub struct Timeouts {
     /// Between two requests for one thing. Default: 100 ms.
     pub fetch_retry: Duration,
     /// After how long without a vote a validator's turns are given up at once; none waits each of its turns out. More
-    /// than `certification` and `retry`. Default: 10 s.
+    /// than `certification` and `retry`. Default: 3 s.
     pub inactive: Option<Duration>,
 }
 
@@ -37,7 +37,7 @@ impl Default for Timeouts {
             clock_drift: Duration::from_millis(500),
             fetch: Duration::from_secs(1),
             fetch_retry: Duration::from_millis(100),
-            inactive: Some(Duration::from_secs(10)),
+            inactive: Some(Duration::from_secs(3)),
         }
     }
 }
