@@ -110,6 +110,20 @@ impl TimeoutsText {
         *self == Self::default()
     }
 
+    /// What a file can say of `timeouts`, where it is not the default.
+    fn of(timeouts: &Timeouts) -> Self {
+        let default = Timeouts::default();
+        let other = |given: Duration, default: Duration| {
+            (given != default).then(|| u64::try_from(given.as_millis()).unwrap_or(u64::MAX))
+        };
+        Self {
+            leader: other(timeouts.leader, default.leader),
+            certification: other(timeouts.certification, default.certification),
+            idle: other(timeouts.idle, default.idle),
+            clock_drift: other(timeouts.clock_drift, default.clock_drift),
+        }
+    }
+
     fn timeouts(&self) -> Timeouts {
         let default = Timeouts::default();
         let or = |given: Option<u64>, default| given.map_or(default, Duration::from_millis);
@@ -273,7 +287,7 @@ impl Network {
         let text = NetworkText {
             spec,
             private: self.private,
-            timeouts: TimeoutsText::default(),
+            timeouts: TimeoutsText::of(&self.timeouts),
             validators: self.validators.iter().map(text).collect(),
             followers: self.followers.iter().map(text).collect(),
         };
@@ -319,3 +333,6 @@ pub(crate) fn write(at: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let failed = |cause| FileError::File { action: "write", at: at.to_owned(), cause };
     std::fs::write(at, bytes).map_err(failed)
 }
+
+#[cfg(test)]
+mod tests;
