@@ -63,11 +63,14 @@ pub enum LightError {
     /// The header is of another block than the one asked for.
     #[error("the node showed block {found}, not {asked}")]
     OtherBlock {
-        /// The height asked for.
-        asked: u64,
-        /// The height shown.
-        found: u64,
+        /// The block asked for.
+        asked: At,
+        /// The one shown.
+        found: At,
     },
+    /// The proof is of something else than was asked for.
+    #[error("the node proved something else than what it was asked for")]
+    OtherClaim,
     /// The proof does not hold.
     #[error(transparent)]
     Proof(#[from] ProofRefused),
@@ -137,12 +140,15 @@ pub(crate) fn finality(api: &dyn Api, at: At) -> Result<FinalityInfo, LightError
 pub fn final_block(network: &Network, api: &dyn Api, at: At) -> Result<FinalBlock, LightError> {
     let info = finality(api, at)?;
     let block = check(network, &info)?;
-    match at {
-        At::Height(asked) if asked != block.header.height => {
-            Err(LightError::OtherBlock { asked, found: block.header.height })
-        }
-        _ => Ok(block),
+    let found = match at {
+        At::Height(_) => At::Height(block.header.height),
+        At::Hash(_) => At::Hash(block.header.hash().into()),
+        At::Head => At::Head,
+    };
+    if found != at {
+        return Err(LightError::OtherBlock { asked: at, found });
     }
+    Ok(block)
 }
 
 /// Asks for a proof of `claim` in the state after `block`, which is final.
@@ -151,7 +157,11 @@ pub fn final_block(network: &Network, api: &dyn Api, at: At) -> Result<FinalBloc
 ///
 /// [`LightError`].
 pub fn prove(api: &dyn Api, block: &FinalBlock, claim: Claim) -> Result<Verified, LightError> {
-    let proof = api.prove(claim, At::Height(block.header.height))?;
+    let proof = api.prove(claim.clone(), At::Height(block.header.height))?;
+    // A proof says itself of what it is, and one of another account may hold as well.
+    if proof.claim != claim {
+        return Err(LightError::OtherClaim);
+    }
     Ok(verify(&proof, &block.header.hash())?)
 }
 
