@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use vm_chain::Api;
 use vm_chain::api::types::At;
-use vm_chain::chain::ChainOptions;
+use vm_chain::chain::{BLOCKS_FILE, ChainOptions};
 use vm_chain::replica::{LinkError, Manifest, Replica, RestoreError, Seal, Trusted};
 use vm_core::Header;
 
@@ -67,7 +67,9 @@ pub struct Joined {
 ///
 /// [`JoinError`].
 pub fn join(config: &Config, api: &dyn Api, lost_votes: LostVotes) -> Result<Joined, JoinError> {
-    if config.chain().exists() {
+    // A state without the log that makes it a chain is what a joining leaves that was cut short while it was written.
+    let is_unfinished = config.floor().exists() && !config.chain().join(BLOCKS_FILE).exists();
+    if config.chain().exists() && !is_unfinished {
         return Err(JoinError::Exists(config.chain()));
     }
     if config.is_validator() && lost_votes == LostVotes::Refused {
@@ -83,8 +85,10 @@ pub fn join(config: &Config, api: &dyn Api, lost_votes: LostVotes) -> Result<Joi
 
     let work = config.store.join("joining");
     let failed = |cause| FileError::File { action: "write", at: config.store.clone(), cause };
-    if work.exists() {
-        std::fs::remove_dir_all(&work).map_err(failed)?;
+    for unfinished in [&work, &config.chain()] {
+        if unfinished.exists() {
+            std::fs::remove_dir_all(unfinished).map_err(failed)?;
+        }
     }
     std::fs::create_dir_all(&config.store).map_err(failed)?;
     let height = At::Height(last.header.height);
