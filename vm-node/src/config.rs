@@ -176,3 +176,6 @@ fn write_secret(at: &Path, text: &str) -> Result<(), FileError> {
     let mut file = options.open(at).map_err(failed)?;
     file.write_all(text.as_bytes()).map_err(failed)
 }
+
+#[cfg(test)]
+mod tests;

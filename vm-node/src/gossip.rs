@@ -1,7 +1,7 @@
 //! Transactions from the node that took them by RPC to all others.
 //!
 //! ```text
-//! one message   SCALE of a list of signed transactions, at most [`MESSAGE_BYTES`] unless it holds one only
+//! one message   SCALE of a list of signed transactions, below [`MESSAGE_BYTES`] but for the last
 //! ```
 //!
 //! Invariants:
@@ -10,7 +10,8 @@
 //! - a message that no honest node sends blocks its sender; a transaction that is refused does not, since two nodes may know
 //!   different last blocks.
 //!
-//! Nothing is repeated: a peer that was away does not hear of it, and the node that took it proposes it itself.
+//! What still waits at the node that took it is sent again now and then ([`Mempool::remind`]): a message may be lost, and a
+//! peer may have been away.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -118,3 +119,6 @@ pub async fn receive<E: Spawner + Metrics>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
