@@ -26,7 +26,7 @@ pub struct ChainId {
 /// like it.
 const SIGNING_CONTEXT: &[u8] = b"vm-chain 2026 transaction\0";
 
-/// The longest authorization that any authority is asked about.
+/// The longest authorization that any authority is asked about: what is longer, no block holds.
 pub const AUTHORIZATION_BYTES_MAX: usize = 1_024;
 
 pub(crate) fn message(transaction: &Hash, chain: &ChainId) -> Vec<u8> {
@@ -74,6 +74,14 @@ pub enum Refused {
         found: usize,
         /// The length of a key and a signature.
         expected: usize,
+    },
+    /// The authorization is longer than any may be.
+    #[error("the authorization has {found} bytes; no authorization has more than {limit}")]
+    TooLong {
+        /// The length found.
+        found: usize,
+        /// [`AUTHORIZATION_BYTES_MAX`].
+        limit: usize,
     },
     /// The key does not speak for the sender.
     #[error("the key {key} speaks for {speaks_for}, not for the sender {sender}")]

@@ -16,7 +16,7 @@ use vm_chain::replica::{
     Replica, ReplicaOptions, RestoreError, SealedBlock, Trusted, Unfit,
 };
 use vm_chain::sequencer::BlockLimits;
-use vm_chain::{Api as _, Chain, ChainError, Ed25519, Place, SecretKey, Signed};
+use vm_chain::{Api as _, Authority, Chain, ChainError, ChainId, Ed25519, Place, Refused, SecretKey, Signed};
 use vm_core::{
     Address, BlockContext, Features, GasSchedule, Hash, Key, Limits, Mint, Params, Payload, Transaction,
 };
@@ -278,6 +278,38 @@ fn a_proposal_leaves_out_what_can_not_stand() {
     assert_eq!(replica.build(&block.digest(), 1, PROPOSER, &late).unwrap().transactions, []);
     let nonce = Unfit::Invalid(InvalidTransaction::Nonce { expected: 1, found: 0 });
     assert_eq!(late.refused.take(), [(hash(&good[0]), nonce.clone()), (hash(&good[1]), nonce)]);
+}
+
+/// Takes whatever it is asked about.
+#[derive(Debug)]
+struct Anything;
+
+impl Authority for Anything {
+    fn confirm(&self, _: &Signed, _: &ChainId) -> Result<(), Refused> {
+        Ok(())
+    }
+}
+
+#[test]
+fn an_authorization_that_no_block_can_hold_is_in_no_proposal_whatever_the_authority_says() {
+    let chain = Chain::create(&Place::Memory, spec(), ChainOptions::default()).unwrap();
+    let chain = Arc::new(RwLock::new(chain));
+    let replica = Replica::new(chain, Arc::new(Anything), ReplicaOptions::default()).unwrap();
+    let of_length =
+        |length| Signed { authorization: vec![0; length], ..signed_for("alice", 0, pay("bob", 1)) };
+    let (longest, longer) = (of_length(1_024), of_length(1_025));
+    let too_long = Refused::TooLong { found: 1_025, limit: 1_024 };
+
+    let offered = offer(&[longer.clone(), longest.clone()]);
+    let block = replica.build(&replica.tip().digest, 1, PROPOSER, &offered).unwrap();
+    assert_eq!(block.transactions, [longest]);
+    assert_eq!(offered.refused.take(), [(hash(&longer), Unfit::Unauthorized(too_long.clone()))]);
+    assert_eq!(SealedBlock::from_bytes(&block.encode(), &replica.bounds()), Ok(block.clone()));
+    assert_eq!(replica.check(&longer), Err(Unfit::Unauthorized(too_long.clone())));
+
+    let other = SealedBlock { transactions: vec![longer], ..block };
+    let refused = Rejection::Unauthorized { index: 0, reason: too_long };
+    assert_eq!(replica.execute(&other), Err(refused.into()));
 }
 
 #[test]

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::chain::{Body, Chain, ChainError, ChainOptions, past_view};
 use crate::sequencer::{BlockLimits, SharedChain};
-use crate::signed::{Authority, ChainId, Refused, Signed};
+use crate::signed::{AUTHORIZATION_BYTES_MAX, Authority, ChainId, Refused, Signed};
 use crate::snapshot;
 
 /// How often one chunk of a snapshot is asked for.
@@ -196,6 +196,10 @@ impl Replica {
     }
 
     fn confirm(&self, signed: &Signed) -> Result<(), Refused> {
+        let (found, limit) = (signed.authorization.len(), AUTHORIZATION_BYTES_MAX);
+        if found > limit {
+            return Err(Refused::TooLong { found, limit });
+        }
         self.confirmed.once(signed, || self.authority.confirm(signed, &self.id))
     }
 

@@ -94,6 +94,13 @@ pub enum RefusedData {
         /// The length expected.
         expected: u64,
     },
+    /// The authorization is longer than any may be.
+    TooLong {
+        /// The length found.
+        found: u64,
+        /// The limit.
+        limit: u64,
+    },
     /// The key does not speak for the sender.
     OtherSender {
         /// The key.
@@ -172,6 +179,7 @@ impl From<&Refused> for RefusedData {
             Refused::Form { found, expected } => {
                 Self::Form { found: count(found), expected: count(expected) }
             }
+            Refused::TooLong { found, limit } => Self::TooLong { found: count(found), limit: count(limit) },
             Refused::OtherSender { key, speaks_for, sender } => Self::OtherSender {
                 key: bytes(key),
                 speaks_for: (*speaks_for).into(),
@@ -192,6 +200,7 @@ impl RefusedData {
             Self::Form { found, expected } => {
                 Refused::Form { found: count(found)?, expected: count(expected)? }
             }
+            Self::TooLong { found, limit } => Refused::TooLong { found: count(found)?, limit: count(limit)? },
             Self::OtherSender { key: bytes, speaks_for, sender } => {
                 Refused::OtherSender { key: key(bytes)?, speaks_for: speaks_for.0, sender: sender.0 }
             }
@@ -325,6 +334,7 @@ mod tests {
         errors.extend(
             [
                 Refused::Form { found: 1, expected: 96 },
+                Refused::TooLong { found: 1_025, limit: 1_024 },
                 Refused::OtherSender { key, speaks_for: address, sender: Address::ZERO },
                 Refused::Signature { key, transaction: hash },
             ]
