@@ -30,6 +30,7 @@ mod module_validation;
 mod naive;
 mod plan;
 mod proof_decoder;
+mod replica;
 mod rpc_request;
 mod scale_types;
 mod scale_values;
@@ -53,6 +54,7 @@ pub use module::{Wasm, with_interface};
 pub use module_validation::{module_validation, widest};
 pub use plan::{Argument, Call, ContractPlan, FunctionPlan, Plan, Sender, TransactionPlan};
 pub use proof_decoder::proof_decoder;
+pub use replica::replica;
 pub use rpc_request::rpc_request;
 pub use scale_types::scale_types;
 pub use scenario_parser::scenario_parser;
@@ -164,6 +166,7 @@ pub const TARGETS: &[Target] = &[
         iterations: 300,
         input_bytes: 1_024,
     },
+    Target { name: "replica", body: replica, seeds: replica::seeds, iterations: 300, input_bytes: 500 },
 ];
 
 /// The target with this name.

@@ -88,6 +88,11 @@ fn r120_rpc_request() {
     replay("rpc_request");
 }
 
+#[test]
+fn r120_replica() {
+    replay("replica");
+}
+
 /// A corpus without a target, or a target without a test, would not run.
 #[test]
 fn every_target_has_a_binary_a_corpus_and_a_test() {
