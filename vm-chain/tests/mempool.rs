@@ -17,7 +17,7 @@ use vm_core::{Address, Hash, Transaction};
 struct Node {
     replica: Arc<Replica>,
     mempool: Arc<Mempool>,
-    announced: Arc<Mutex<Vec<Signed>>>,
+    announced: Arc<Mutex<Vec<Hash>>>,
 }
 
 fn node() -> Node {
@@ -27,7 +27,7 @@ fn node() -> Node {
     let replica = Arc::new(Replica::new(chain, authority, ReplicaOptions::default()).unwrap());
     let announced = Arc::new(Mutex::new(Vec::new()));
     let heard = announced.clone();
-    let announce = Box::new(move |signed: &Signed| heard.lock().unwrap().push(signed.clone()));
+    let announce = Box::new(move |hash: &Hash| heard.lock().unwrap().push(*hash));
     let wait = Duration::from_millis(200);
     let mempool = Arc::new(Mempool::new(replica.clone(), PoolLimits::default(), wait, announce));
     Node { replica, mempool, announced }
@@ -91,15 +91,41 @@ fn what_came_by_rpc_is_announced_once_and_what_a_peer_sent_never() {
     node.mempool.submit(signed("alice", 0, 0)).unwrap();
     node.mempool.heard(signed("carol", 0, 0)).unwrap();
     node.mempool.heard(signed("carol", 0, 0)).unwrap();
-    assert_eq!(*node.announced.lock().unwrap(), [signed("alice", 0, 0)]);
+    assert_eq!(*node.announced.lock().unwrap(), [hash(&signed("alice", 0, 0))]);
     // Once more while it waits: a message may have been lost. A peer's is the peer's to repeat, until someone sends it here.
     node.mempool.remind();
     assert_eq!(node.announced.lock().unwrap().len(), 2);
     node.mempool.submit(signed("carol", 0, 0)).unwrap();
-    assert_eq!(node.announced.lock().unwrap().last(), Some(&signed("carol", 0, 0)));
+    assert_eq!(node.announced.lock().unwrap().last(), Some(&hash(&signed("carol", 0, 0))));
     assert_eq!(node.announced.lock().unwrap().len(), 3);
     assert_eq!(vm_chain::replica::Candidates::arrivals(node.mempool.as_ref()), before + 2);
     assert_eq!(node.propose().transactions.len(), 2);
+}
+
+#[test]
+fn what_still_waits_is_announced_again_in_parts_and_only_if_a_block_could_hold_it() {
+    let node = node();
+    let long = |nonce| {
+        let payload = vm_core::Payload::Upload { code: vec![0; 100_000] };
+        let transaction =
+            Transaction { gas_limit: 100_000_000, payload, ..signed("alice", nonce, 0).transaction };
+        SecretKey::dev("alice").sign(transaction, &spec().id().unwrap())
+    };
+    let all: Vec<Signed> = (0..5).map(long).collect();
+    for signed in &all {
+        node.mempool.submit(signed.clone()).unwrap();
+    }
+    // What waits for another one helps nobody.
+    node.mempool.submit(signed("bob", 7, 0)).unwrap();
+    node.announced.lock().unwrap().clear();
+    let mut heard = std::collections::BTreeSet::new();
+    for _ in 0..3 {
+        node.mempool.remind();
+        let round = std::mem::take(&mut *node.announced.lock().unwrap());
+        assert!(round.len() <= 2, "{} of 100 KB each", round.len());
+        heard.extend(round);
+    }
+    assert_eq!(heard, all.iter().map(hash).collect());
 }
 
 #[test]

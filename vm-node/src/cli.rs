@@ -55,6 +55,9 @@ struct Run {
     /// Stop when standard input is closed, too: whoever started it is gone.
     #[arg(long)]
     until_stdin_closes: bool,
+    /// Let a validator run whose votes were lost. It may then vote twice for one view.
+    #[arg(long)]
+    lost_votes: bool,
 }
 
 #[derive(Debug, Args)]
@@ -228,12 +231,21 @@ impl Run {
             .init();
         let config = Config::read(&self.config).map_err(|error| Problem::input(error, NETWORK_HELP))?;
         let ends = ends(self.until_stdin_closes)?;
-        let running = Running::start(&config).map_err(|error| match error {
+        let lost = if self.lost_votes { LostVotes::Accepted } else { LostVotes::Refused };
+        let running = Running::start(&config, lost).map_err(|error| match error {
             RunError::File(_) | RunError::OtherChain { .. } | RunError::Node(_) => Problem::input(
                 error,
                 "the store is not this network's: give another `store`, or its own network",
             ),
             RunError::Unfinished(_) => Problem::input(error, "join again: vm-node join"),
+            RunError::LostVotes { .. } => Problem::input(
+                error,
+                "wait until the others are far ahead of what it may have voted for, then give --lost-votes",
+            ),
+            RunError::NoFloor(_) => Problem::input(error, "remove the store, and join again"),
+            RunError::Listen { .. } => {
+                Problem::input(error, "stop whoever listens there, or give another `listen`")
+            }
             RunError::Server(_) => Problem::input(error, "stop whoever listens there, or give another `rpc`"),
             RunError::Chain(_) => Problem::input(
                 error,
@@ -296,7 +308,8 @@ impl Testnet {
                 return Err(Problem::input(Said(why), help));
             }
         } else {
-            let help = "give a --folder that can be written";
+            let help =
+                "give a --folder that can be written; remove it first if it was begun and never finished";
             layout.write(testnet::spec(&self.chain)).map_err(|error| Problem::input(error, help))?;
         }
         if self.write_only {

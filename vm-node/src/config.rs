@@ -6,7 +6,6 @@
 //! store = "store"                   # everything the node keeps
 //! listen = "127.0.0.1:8700"         # for other nodes
 //! rpc = "127.0.0.1:8600"            # JSON-RPC, health and metrics
-//! dev_accounts = true               # named accounts whose secrets everyone knows may send: never where money is
 //! states = 1024                     # states below the head that can be read and restored from
 //! ```
 //!
@@ -38,8 +37,6 @@ struct ConfigText {
     store: PathBuf,
     listen: SocketAddr,
     rpc: SocketAddr,
-    #[serde(default)]
-    dev_accounts: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     states: Option<u32>,
 }
@@ -57,8 +54,6 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where its JSON-RPC is.
     pub rpc: SocketAddr,
-    /// Whether named accounts may send, whose secrets everyone knows.
-    pub dev_accounts: bool,
     /// States below the head that are kept; none is as many as before.
     pub states: Option<u32>,
 }
@@ -81,8 +76,8 @@ impl Config {
             let why = format!("{} has no node with this key's public half, {public}", network_at.display());
             return Err(FileError::content(&key_at, why));
         }
-        let ConfigText { listen, rpc, dev_accounts, states, .. } = text;
-        Ok(Self { network, key, store: beside(at, &text.store), listen, rpc, dev_accounts, states })
+        let ConfigText { listen, rpc, states, .. } = text;
+        Ok(Self { network, key, store: beside(at, &text.store), listen, rpc, states })
     }
 
     /// The public half of the node's key.
@@ -142,7 +137,6 @@ pub fn write_node(
     seed: &[u8; 32],
     listen: SocketAddr,
     rpc: SocketAddr,
-    dev_accounts: bool,
 ) -> Result<PathBuf, FileError> {
     let failed = |cause| FileError::File { action: "write", at: folder.to_owned(), cause };
     std::fs::create_dir_all(folder).map_err(failed)?;
@@ -154,7 +148,6 @@ pub fn write_node(
         store: PathBuf::from("store"),
         listen,
         rpc,
-        dev_accounts,
         states: None,
     };
     let at = folder.join("node.toml");

@@ -19,7 +19,7 @@ use vm_core::Header;
 use crate::certificate_bytes;
 use crate::config::Config;
 use crate::light::{LightError, check};
-use crate::network::{FileError, key_text, write};
+use crate::network::{FileError, key_text, write_durably};
 
 /// Whether a validator's key may be used without its votes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +102,7 @@ pub fn join(config: &Config, api: &dyn Api, lost_votes: LostVotes) -> Result<Joi
         Ok(chunk)
     };
     // Before the chain: where there is a chain, the engine knows where to begin.
-    write(&config.floor(), &certificate_bytes(&last.certificate))?;
+    write_durably(&config.floor(), &certificate_bytes(&last.certificate))?;
     let options = ChainOptions { states: config.states };
     let trusted = Trusted { chain: config.network.id, digest: last.certified };
     drop(Replica::restore(&trusted, &manifest, next, &work, &config.chain(), options)?);

@@ -5,6 +5,7 @@
 //! ```toml
 //! spec = "chain.spec"               # rules and genesis, beside this file
 //! private = true                    # addresses of a private network are dialed
+//! dev_accounts = true               # named accounts whose secrets everyone knows may send: never where money is
 //!
 //! [[validators]]
 //! public = "0x8a88...5c"            # an ed25519 key; its address is credited the fees
@@ -69,6 +70,8 @@ pub struct Network {
     pub followers: Vec<Peer>,
     /// Whether addresses of private networks are dialed.
     pub private: bool,
+    /// Whether named accounts may send, whose secrets everyone knows. A rule of blocks, so the same on every node.
+    pub dev_accounts: bool,
     /// How long nodes wait for each other.
     pub timeouts: Timeouts,
 }
@@ -79,6 +82,8 @@ struct NetworkText {
     spec: PathBuf,
     #[serde(default)]
     private: bool,
+    #[serde(default)]
+    dev_accounts: bool,
     #[serde(default, skip_serializing_if = "TimeoutsText::is_default")]
     timeouts: TimeoutsText,
     validators: Vec<PeerText>,
@@ -236,10 +241,10 @@ impl Network {
         let network = Self::new(spec, validators, followers, text.private);
         let network = network.map_err(|cause| FileError::content(&spec_at, cause))?;
         network.check().map_err(wrong)?;
-        Ok(Self { timeouts, ..network })
+        Ok(Self { timeouts, dev_accounts: text.dev_accounts, ..network })
     }
 
-    /// A network of these nodes, with the default waits.
+    /// A network of these nodes, with the default waits and without accounts whose secrets everyone knows.
     ///
     /// # Errors
     ///
@@ -252,7 +257,8 @@ impl Network {
     ) -> Result<Self, GenesisError> {
         let genesis = spec.genesis()?.header().clone();
         let id = ChainId { params: spec.params.hash(), genesis: genesis.hash() };
-        Ok(Self { spec, id, genesis, validators, followers, private, timeouts: Timeouts::default() })
+        let (dev_accounts, timeouts) = (false, Timeouts::default());
+        Ok(Self { spec, id, genesis, validators, followers, private, dev_accounts, timeouts })
     }
 
     fn check(&self) -> Result<(), String> {
@@ -287,6 +293,7 @@ impl Network {
         let text = NetworkText {
             spec,
             private: self.private,
+            dev_accounts: self.dev_accounts,
             timeouts: TimeoutsText::of(&self.timeouts),
             validators: self.validators.iter().map(text).collect(),
             followers: self.followers.iter().map(text).collect(),
@@ -332,6 +339,18 @@ impl Network {
 pub(crate) fn write(at: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let failed = |cause| FileError::File { action: "write", at: at.to_owned(), cause };
     std::fs::write(at, bytes).map_err(failed)
+}
+
+/// Writes a file that is whole after a power failure, or not there.
+pub(crate) fn write_durably(at: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let part = at.with_extension("part");
+    let write = || -> std::io::Result<()> {
+        std::fs::write(&part, bytes)?;
+        std::fs::File::open(&part)?.sync_all()?;
+        std::fs::rename(&part, at)?;
+        at.parent().map_or(Ok(()), |folder| std::fs::File::open(folder)?.sync_all())
+    };
+    write().map_err(|cause| FileError::File { action: "write", at: at.to_owned(), cause })
 }
 
 #[cfg(test)]

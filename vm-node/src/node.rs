@@ -11,7 +11,7 @@
 //! - a node that failed votes on nothing more, says so over RPC and in `/health`, and ends when it is told to;
 //! - a stop lets the engine write what it holds; a kill loses nothing that was final.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -38,10 +38,11 @@ use vm_chain::replica::{
 };
 use vm_chain::rpc::server::{Relay, Served, Server, ServerError, ServerOptions};
 use vm_chain::sequencer::SharedChain;
-use vm_chain::{Chain, ChainError, Ed25519, Place, Signed};
+use vm_chain::{Chain, ChainError, Ed25519, Place};
 use vm_core::{Hash, Receipt};
 
 use crate::config::Config;
+use crate::join::LostVotes;
 use crate::network::{FileError, Network, Peer, read};
 use crate::{
     Channels, Failure, Finalized, Key, Marshal, Options, Start, StartError, certificate_bytes, gossip,
@@ -84,6 +85,25 @@ pub enum RunError {
     /// The chain can't be opened or made.
     #[error(transparent)]
     Chain(#[from] ChainError),
+    /// Other nodes can't reach it.
+    #[error("cannot listen on {address} for other nodes: {cause}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        cause: std::io::Error,
+    },
+    /// The node has blocks and no record of what it voted for.
+    #[error("the store has {tip} blocks, and no votes in {}: to vote again may be to vote twice", at.display())]
+    LostVotes {
+        /// Where they should be.
+        at: PathBuf,
+        /// The height of its chain.
+        tip: u64,
+    },
+    /// The node joined at a block, and the block's certificate is gone.
+    #[error("the chain begins above genesis, and {} is not there", .0.display())]
+    NoFloor(PathBuf),
     /// The node was to join, and did not.
     #[error("{} is there and the chain is not: to join was begun and not finished", .0.display())]
     Unfinished(PathBuf),
@@ -194,11 +214,25 @@ fn open_chain(config: &Config) -> Result<Chain, RunError> {
     Ok(chain)
 }
 
+/// A validator whose chain has gone on must have its votes. Only one that joined at its very head has none yet.
+fn check_votes(config: &Config, chain: &Chain) -> Result<(), RunError> {
+    let at = config.engine();
+    let tip = chain.head().height;
+    let has_votes = std::fs::read_dir(&at).is_ok_and(|mut files| files.next().is_some());
+    // What it joined with has no block in the log.
+    let has_just_joined = config.floor().is_file() && chain.oldest_block()?.is_none();
+    match tip == 0 || has_votes || has_just_joined || !config.is_validator() {
+        true => Ok(()),
+        false => Err(RunError::LostVotes { at, tip }),
+    }
+}
+
 /// The certificate of the block that the node joined at, if it joined.
-fn floor(config: &Config) -> Result<Start, RunError> {
+fn floor(config: &Config, chain: &Chain) -> Result<Start, RunError> {
     let at = config.floor();
     if !at.is_file() {
-        return Ok(Start::Genesis);
+        let has_first = chain.head().height == 0 || chain.seal(1)?.is_some();
+        return if has_first { Ok(Start::Genesis) } else { Err(RunError::NoFloor(at)) };
     }
     let mut random = UnwrapErr(SysRng);
     let (finalization, _) = verify_certificate(&read(&at)?, &config.network.verifier(), &mut random)
@@ -212,15 +246,24 @@ impl Running {
     /// # Errors
     ///
     /// [`RunError`].
-    pub fn start(config: &Config) -> Result<Self, RunError> {
-        let chain = Arc::new(RwLock::new(open_chain(config)?));
-        let start = floor(config)?;
+    pub fn start(config: &Config, lost_votes: LostVotes) -> Result<Self, RunError> {
+        let chain = open_chain(config)?;
+        let start = floor(config, &chain)?;
+        if lost_votes == LostVotes::Refused {
+            check_votes(config, &chain)?;
+        }
+        let chain = Arc::new(RwLock::new(chain));
+        let address = config.listen;
+        // The engine would notice only when it is up.
+        drop(TcpListener::bind(address).map_err(|cause| RunError::Listen { address, cause })?);
         let authority =
-            Arc::new(if config.dev_accounts { Ed25519::with_dev_accounts() } else { Ed25519::new() });
+            Arc::new(if config.network.dev_accounts { Ed25519::with_dev_accounts() } else { Ed25519::new() });
         let replica = Arc::new(Replica::new(chain.clone(), authority, ReplicaOptions::default())?);
-        let (announce, announced) = mpsc::channel::<Signed>(gossip::QUEUE);
+        let (announce, announced) = mpsc::channel::<Hash>(gossip::QUEUE);
         // A full queue is a node that is flooded: it proposes the transaction itself.
-        let announce = Box::new(move |signed: &Signed| drop(announce.try_send(signed.clone())));
+        let announce = Box::new(move |hash: &Hash| {
+            let _queued = announce.try_send(*hash);
+        });
         let mempool = Arc::new(Mempool::new(replica.clone(), PoolLimits::default(), SEND_TIME, announce));
 
         let metrics = Arc::new(Metrics::default());
@@ -319,7 +362,7 @@ struct Engine {
     replica: Arc<Replica>,
     mempool: Arc<Mempool>,
     observers: Vec<Arc<dyn Finalized>>,
-    announced: mpsc::Receiver<Signed>,
+    announced: mpsc::Receiver<Hash>,
 }
 
 type Spawned = (Ready, oneshot::Sender<()>, JoinHandle<()>);
@@ -386,8 +429,7 @@ impl Engine {
             backfill: register(channel::BACKFILL, blocks),
             broadcast: register(channel::BROADCAST, blocks),
         };
-        let gossip = commonware_utils::NZU32!(128);
-        let (sender, receiver) = register(channel::TRANSACTIONS, gossip);
+        let (sender, receiver) = register(channel::TRANSACTIONS, gossip::MESSAGES_PER_SECOND);
         drop(network.start());
 
         let genesis = SealedBlock::genesis(config.network.genesis.clone());
@@ -407,7 +449,9 @@ impl Engine {
             timeouts: config.network.timeouts,
         };
         let handles = crate::start(context.child("engine"), options, channels).await?;
-        drop(context.child("announce").spawn(|context| gossip::send(context, sender, announced)));
+        let own = mempool.clone();
+        let announce = context.child("announce");
+        drop(announce.spawn(move |context| gossip::send(context, sender, own, announced)));
         let heard = mempool.clone();
         let hear = context.child("hear");
         drop(hear.spawn(move |context| gossip::receive(context, receiver, oracle, heard, bounds)));

@@ -107,13 +107,14 @@ impl Layout {
                 .map_err(|error| FileError::content(&self.folder, format!("no key: {error}")))?;
             let (address, rpc) = (self.address(index, PEER_PORTS), self.rpc(index));
             let network = Path::new("..").join(NETWORK_FILE);
-            write_node(&self.node(index), &network, &seed, address, rpc, true)?;
+            write_node(&self.node(index), &network, &seed, address, rpc)?;
             peers.push(Peer { key: key.public_key(), address, rpc: Some(format!("http://{rpc}")) });
         }
         let followers = peers.split_off(usize::from(self.validators));
         let network = Network::new(spec, peers, followers, true);
+        let network = network.map_err(|error| FileError::content(&self.folder, error))?;
         // Last: where it is, all else is there.
-        network.map_err(|error| FileError::content(&self.folder, error))?.write(&self.network())
+        Network { dev_accounts: true, ..network }.write(&self.network())
     }
 }
 

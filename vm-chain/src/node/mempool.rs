@@ -15,11 +15,13 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::Bound;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use parity_scale_codec::Encode;
 use vm_core::{Address, Hash};
 use vm_host::InvalidTransaction;
 use vm_state::StateReader;
@@ -32,14 +34,20 @@ use crate::replica::{Application, Candidates, NodeError, SealedBlock, Unfit};
 use crate::sequencer::{BlockLimits, Sequencer};
 use crate::signed::Signed;
 
-/// Told of each transaction that came in by RPC, when it comes in and again while it waits. Must not block.
-pub type Announce = Box<dyn Fn(&Signed) + Send + Sync>;
+/// Told of each transaction that came in by RPC, when it comes in and again while it waits; [`Mempool::waiting`] has it.
+/// Must not block.
+pub type Announce = Box<dyn Fn(&Hash) + Send + Sync>;
+
+/// How many bytes are announced again at a time.
+const REMINDED_BYTES: usize = 256 << 10;
 
 #[derive(Debug)]
 struct State {
     pool: Pool,
     /// What waits and came by RPC.
     own: BTreeSet<Hash>,
+    /// The last of them that was announced again.
+    reminded: Hash,
     failed: Option<String>,
     stopping: bool,
 }
@@ -69,7 +77,13 @@ impl Mempool {
         wait: Duration,
         announce: Announce,
     ) -> Self {
-        let state = State { pool: Pool::new(limits), own: BTreeSet::new(), failed: None, stopping: false };
+        let state = State {
+            pool: Pool::new(limits),
+            own: BTreeSet::new(),
+            reminded: Hash::ZERO,
+            failed: None,
+            stopping: false,
+        };
         Self { application, announce, wait, state: Mutex::new(state), arrivals: AtomicU64::new(0) }
     }
 
@@ -123,17 +137,29 @@ impl Mempool {
         }
     }
 
-    /// Forgets what has waited too long, and announces again what came by RPC and still waits: a message may be lost, and
-    /// a peer may have been away. To be called now and then.
+    /// Forgets what has waited too long, and announces again some of what came by RPC, could go into a block and still
+    /// waits: a message may be lost, and a peer may have been away. To be called now and then.
     pub fn remind(&self) {
-        let waiting: Vec<Signed> = {
+        let waiting: Vec<Hash> = {
             let mut state = self.lock();
             state.pool.expire(Instant::now());
-            let State { pool, own, .. } = &mut *state;
+            let State { pool, own, reminded, .. } = &mut *state;
             own.retain(|hash| pool.get(hash).is_some());
-            own.iter().filter_map(|hash| pool.get(hash).cloned()).collect()
+            let (before, after) =
+                (own.range(..=*reminded), own.range((Bound::Excluded(*reminded), Bound::Unbounded)));
+            let mut bytes = 0_usize;
+            let mut waiting = Vec::new();
+            for hash in after.chain(before).filter(|hash| pool.is_reached(hash)) {
+                bytes = bytes.saturating_add(pool.get(hash).map_or(0, Encode::encoded_size));
+                if bytes > REMINDED_BYTES && !waiting.is_empty() {
+                    break;
+                }
+                waiting.push(*hash);
+            }
+            *reminded = waiting.last().copied().unwrap_or(*reminded);
+            waiting
         };
-        waiting.iter().for_each(|signed| (self.announce)(signed));
+        waiting.iter().for_each(|hash| (self.announce)(hash));
     }
 
     /// The node can't go on, for this reason.
@@ -201,10 +227,10 @@ impl Candidates for Mempool {
 
 impl Intake for Mempool {
     fn enqueue(&self, signed: Signed, reply: Option<Reply>) -> Result<Hash, ApiError> {
-        let (hash, new) = self.insert(signed.clone(), reply)?;
+        let (hash, new) = self.insert(signed, reply)?;
         let first = self.lock().own.insert(hash);
         if new || first {
-            (self.announce)(&signed);
+            (self.announce)(&hash);
         }
         Ok(hash)
     }

@@ -170,6 +170,16 @@ impl Pool {
         Some(nonce)
     }
 
+    /// Whether the transaction waits for none that is not here.
+    #[must_use]
+    pub fn is_reached(&self, hash: &Hash) -> bool {
+        let found =
+            self.hashes.get(hash).and_then(|(sender, nonce)| Some((self.senders.get(sender)?, nonce)));
+        found.is_some_and(|(sender, nonce)| {
+            (sender.next..*nonce).all(|before| sender.waiting.contains_key(&before))
+        })
+    }
+
     /// Whether a transaction could go into a block now.
     #[must_use]
     pub fn is_ready(&self) -> bool {

@@ -32,7 +32,7 @@ fn written() -> (TempDir, PathBuf) {
 
 fn node(folder: &Path, name: &str, seed: &[u8; 32]) -> PathBuf {
     let network = Path::new("..").join("network.toml");
-    write_node(&folder.join(name), &network, seed, address(9_000), address(8_000), true).unwrap()
+    write_node(&folder.join(name), &network, seed, address(9_000), address(8_000)).unwrap()
 }
 
 fn content(error: FileError) -> (PathBuf, String) {
@@ -49,7 +49,7 @@ fn a_nodes_files_read_back_as_they_were_written() {
     let store = folder.path().join("validator-0").join("store");
     assert_eq!(config.public(), key(SEED).public_key());
     assert_eq!((config.listen, config.rpc), (address(9_000), address(8_000)));
-    assert_eq!((config.dev_accounts, config.states), (true, None));
+    assert_eq!(config.states, None);
     assert_eq!(config.store, store);
     assert_eq!(config.chain(), store.join("chain"));
     assert_eq!(config.engine(), store.join("consensus"));
@@ -61,8 +61,6 @@ fn a_nodes_files_read_back_as_they_were_written() {
 fn what_may_be_left_out_is_careful() {
     let (_folder, at) = written();
     let text = std::fs::read_to_string(&at).unwrap();
-    std::fs::write(&at, text.replace("dev_accounts = true\n", "")).unwrap();
-    assert!(!Config::read(&at).unwrap().dev_accounts, "secrets that everyone knows are asked for");
     std::fs::write(&at, format!("{text}states = 7\n")).unwrap();
     assert_eq!(Config::read(&at).unwrap().states, Some(7));
 }
@@ -88,14 +86,8 @@ fn only_the_owner_can_read_a_key() {
 fn a_key_is_never_overwritten() {
     let (folder, at) = written();
     let network = Path::new("..").join("network.toml");
-    let again = write_node(
-        &folder.path().join("validator-0"),
-        &network,
-        &[1; 32],
-        address(9_000),
-        address(8_000),
-        true,
-    );
+    let again =
+        write_node(&folder.path().join("validator-0"), &network, &[1; 32], address(9_000), address(8_000));
     assert!(matches!(again, Err(FileError::File { action: "write", .. })));
     assert_eq!(Config::read(&at).unwrap().public(), key(SEED).public_key());
 }

@@ -108,7 +108,7 @@ fn what_waits_goes_out_in_its_order_and_nothing_is_left_out() {
     let mut next = Some(all[0].clone());
     let (mut sent, mut messages) = (Vec::new(), 0);
     while let Some(first) = next {
-        let batch = batch(first, &mut waiting);
+        let batch = batch(first, || waiting.try_recv().ok());
         assert!(batch.encode().len() <= message_bytes_max(&BOUNDS));
         assert_eq!(decode(&batch.encode(), &BOUNDS).unwrap(), batch);
         sent.extend(batch);
@@ -123,7 +123,7 @@ fn what_waits_goes_out_in_its_order_and_nothing_is_left_out() {
 #[test]
 fn one_that_waits_alone_is_sent_alone() {
     let alone = signed(0, 20, 96);
-    assert_eq!(batch(alone.clone(), &mut queue([])), vec![alone]);
+    assert_eq!(batch(alone.clone(), || None), vec![alone]);
 }
 
 #[test]
@@ -132,17 +132,32 @@ fn the_longest_batch_is_a_message_that_is_taken() {
     let longest = of_bytes(bounds.transaction_bytes, AUTHORIZATION_BYTES_MAX);
     // First alone past the size of a batch: nothing is added.
     let mut waiting = queue([signed(1, 0, 96)]);
-    assert_eq!(batch(longest.clone(), &mut waiting), vec![longest.clone()]);
+    assert_eq!(batch(longest.clone(), || waiting.try_recv().ok()), vec![longest.clone()]);
     assert!(waiting.try_recv().is_ok());
-    // A byte below it, in the smallest transactions there are, and then the longest one.
-    let small = signed(0, 0, 0);
+    // A byte below it, in small transactions, and then the longest one.
+    let small = signed(0, 100, 0);
     let count = MESSAGE_BYTES / small.encoded_size() - 3;
     let rest = MESSAGE_BYTES - 1 - count * small.encoded_size();
     let filler = (0..=rest).map(|args| signed(0, args, 0)).find(|it| it.encoded_size() == rest).unwrap();
+    assert!(count + 2 < MESSAGE_TRANSACTIONS);
     let mut waiting = queue(vec![small.clone(); count - 1].into_iter().chain([filler, longest]));
-    let batch = batch(small, &mut waiting);
+    let batch = batch(small, || waiting.try_recv().ok());
     assert_eq!(batch.len(), count + 2);
     let bytes = batch.encode();
     assert!(bytes.len() <= message_bytes_max(&bounds), "{} bytes", bytes.len());
     assert_eq!(decode(&bytes, &bounds), Ok(batch));
+}
+
+#[test]
+fn a_message_holds_so_many_transactions_and_no_more() {
+    let small = signed(0, 0, 0);
+    let mut waiting = queue(vec![small.clone(); MESSAGE_TRANSACTIONS]);
+    let full = batch(small.clone(), || waiting.try_recv().ok());
+    assert_eq!(full.len(), MESSAGE_TRANSACTIONS);
+    assert!(waiting.try_recv().is_ok(), "the next one waits for the next message");
+    let bounds = Bounds { transaction_bytes: 500_000, ..BOUNDS };
+    assert_eq!(decode(&full.encode(), &bounds), Ok(full));
+    let (found, limit) = (MESSAGE_TRANSACTIONS + 1, MESSAGE_TRANSACTIONS);
+    let over = vec![small; found].encode();
+    assert_eq!(decode(&over, &bounds), Err(CodecError::TooLong { found, limit }));
 }

@@ -42,7 +42,7 @@ fn config(testbed: &Testbed, index: u16) -> Config {
 /// The node cannot be run, since it was to join and did not.
 fn assert_unfinished(testbed: &Testbed, index: u16) {
     let config = config(testbed, index);
-    match Running::start(&config) {
+    match Running::start(&config, LostVotes::Refused) {
         Err(RunError::Unfinished(at)) => assert_eq!(at, config.floor()),
         other => panic!("{other:?}"),
     }
