@@ -2,6 +2,7 @@
 //!
 //! Invariants:
 //! - every call ends: connecting and answering have a time limit, and an answer a limit of its size and of its depth;
+//! - between two calls a client may rest as long as it likes;
 //! - an error that the node knows arrives as the [`ApiError`] that it was; one of the way there names the node's URL.
 
 use std::time::Duration;
@@ -14,10 +15,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::yield_now;
 
 use super::depth::read;
 use super::{ErrorData, RESPONSE_BYTES_MAX};
 use crate::ApiError;
+
+/// Turns of the runtime before a call.
+const TURNS: u32 = 3;
 
 /// How long a client waits and how much it takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,8 +131,14 @@ impl Client {
     ) -> Result<R, ApiError> {
         let params = serde_json::value::to_raw_value(params)
             .map_err(|error| ApiError::Request(format!("the parameters have no JSON: {error}")))?;
-        let answer: Result<Box<RawValue>, Error> =
-            self.runtime.block_on(self.http.request(name, Written(params)));
+        let answer: Result<Box<RawValue>, Error> = self.runtime.block_on(async {
+            // Nothing runs between two calls: a connection that the node closed meanwhile is dropped here, or the call
+            // would be sent on it. The first turn hears of it, the second one acts on it.
+            for _ in 0..TURNS {
+                yield_now().await;
+            }
+            self.http.request(name, Written(params)).await
+        });
         let answer = answer.map_err(|error| self.error(error))?;
         read(answer.get()).map_err(|cause| self.not_understood(&cause))
     }
@@ -184,7 +195,27 @@ mod tests {
     use crate::Api as _;
     use crate::api::types::At;
     use std::io::{Read as _, Write as _};
-    use std::net::TcpListener;
+    use std::net::{TcpListener, TcpStream};
+
+    /// The request that comes.
+    fn take(stream: &mut TcpStream) -> String {
+        let mut asked = Vec::new();
+        while !asked.ends_with(b"}") {
+            let mut part = [0; 1_024];
+            let count = stream.read(&mut part).unwrap();
+            assert!(count > 0, "closed after {asked:?}");
+            asked.extend_from_slice(&part[..count]);
+        }
+        String::from_utf8(asked).unwrap()
+    }
+
+    fn reply(stream: &mut TcpStream, body: &str) {
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(answer.as_bytes()).unwrap();
+    }
 
     /// A node that takes one request, and answers `body` with its id put in; gives what it was asked.
     fn node(body: &'static str) -> (String, std::thread::JoinHandle<String>) {
@@ -192,18 +223,9 @@ mod tests {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let thread = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
-            let mut asked = Vec::new();
-            while !asked.ends_with(b"}") {
-                let mut part = [0; 1_024];
-                let count = stream.read(&mut part).unwrap();
-                asked.extend_from_slice(&part[..count]);
-            }
-            let answer = format!(
-                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-                body.len()
-            );
-            stream.write_all(answer.as_bytes()).unwrap();
-            String::from_utf8(asked).unwrap()
+            let asked = take(&mut stream);
+            reply(&mut stream, body);
+            asked
         });
         (url, thread)
     }
@@ -239,6 +261,30 @@ mod tests {
         let error = Client::new(&url).unwrap().status().unwrap_err().to_string();
         assert!(error.contains(&url) && error.contains("vm devnet"), "{error}");
         assert!(error.to_lowercase().contains("refused"), "{error}");
+    }
+
+    #[test]
+    fn a_connection_that_the_node_closed_between_two_calls_is_not_used_again() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = Client::new(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        let (close, closes) = std::sync::mpsc::channel::<()>();
+        let node = std::thread::spawn(move || {
+            for id in 0..10 {
+                let (mut stream, _) = listener.accept().unwrap();
+                take(&mut stream);
+                reply(&mut stream, &format!(r#"{{"jsonrpc":"2.0","id":{id},"result":"0x{id:064x}"}}"#));
+                // Only when the client has its answer, and does nothing more.
+                closes.recv().unwrap();
+            }
+        });
+        for _ in 0..10 {
+            let error = client.status().unwrap_err().to_string();
+            assert!(error.contains("does not understand"), "{error}");
+            close.send(()).unwrap();
+            // Time for the closing to arrive: a call that crosses it may fail, one after it may not.
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        node.join().unwrap();
     }
 
     #[test]
