@@ -46,10 +46,12 @@ pub(crate) fn next(testbed: &Testbed, index: u16, sender: &str, payload: Payload
     sign(&testbed.network.id, sender, account.next_nonce, payload)
 }
 
-/// Sends, and waits for the receipt of what must succeed.
+/// Sends, and waits for the receipt of what must succeed, and until every running node has its block: the sender's next one
+/// may go through another.
 pub(crate) fn send(testbed: &Testbed, index: u16, sender: &str, payload: Payload) -> ReceiptInfo {
     let receipt = testbed.client(index).send(next(testbed, index, sender, payload)).unwrap();
     assert_eq!(receipt.outcome.ending.status, "success", "{:?}", receipt.outcome);
+    testbed.reach(testbed.running_nodes(), receipt.height);
     receipt
 }
 

@@ -132,6 +132,10 @@ impl Testbed {
         &self.clients[usize::from(index)]
     }
 
+    pub(crate) fn running_nodes(&self) -> Vec<u16> {
+        (0..self.layout.count()).filter(|index| self.nodes[usize::from(*index)].is_some()).collect()
+    }
+
     pub(crate) fn head(&self, index: u16) -> HeaderInfo {
         self.client(index).status().unwrap().head
     }
