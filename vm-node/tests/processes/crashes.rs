@@ -5,13 +5,16 @@ use std::time::{Duration, Instant};
 
 use vm_chain::api::types::At;
 use vm_chain::chain::ChainOptions;
+use vm_chain::replica::Application as _;
 use vm_chain::{Api as _, ApiError, Chain};
 use vm_core::{Address, Header};
 use vm_node::config::Config;
+use vm_node::join::LostVotes;
+use vm_node::node::{RunError, Running};
 use vm_node::testnet::Process;
 
 use super::load::{Load, deploy_token, next, pay, receipt, send};
-use super::testbed::{PATIENCE, Testbed, until};
+use super::testbed::{PATIENCE, Testbed, command, until};
 
 const ALL: [u16; 4] = [0, 1, 2, 3];
 
@@ -153,4 +156,38 @@ fn a_network_whose_every_node_is_killed_at_once_goes_on() {
     let height = load.assert_delivered(&testbed, &ALL);
     let after = testbed.assert_one_chain(&ALL, 1, height);
     assert_eq!(after[..before.len()], before, "what was final stays");
+}
+
+#[test]
+fn a_validator_whose_votes_are_gone_does_not_run_unasked() {
+    let mut testbed = Testbed::running(4);
+    testbed.reach(ALL, 3);
+    testbed.kill(2);
+    let at = testbed.layout.config(2);
+    let config = Config::read(&at).unwrap();
+    std::fs::remove_dir_all(config.engine()).unwrap();
+    match Running::start(&config, LostVotes::Refused) {
+        Err(RunError::LostVotes { at, tip }) => assert!(at == config.engine() && tip >= 3),
+        other => panic!("{other:?}"),
+    }
+    let (code, _, complaint) = command(["run", "--config", at.to_str().unwrap()]);
+    assert_eq!(code, Some(2), "{complaint}");
+    assert!(complaint.contains("vote twice") && complaint.contains("--lost-votes"), "{complaint}");
+    // Whoever takes the risk goes on: the chain is there, and the engine's files come from the others.
+    let running = Running::start(&config, LostVotes::Accepted).unwrap();
+    let goal = testbed.head(0).height + 3;
+    until("it follows", || (running.replica().tip().header.height >= goal).then_some(()));
+    running.stop();
+}
+
+#[test]
+fn a_port_in_use_is_named_before_anything_runs() {
+    let testbed = Testbed::running(4);
+    let other = Testbed::new(1, 0, vm_node::testnet::spec("other"));
+    let mut config = Config::read(&other.layout.config(0)).unwrap();
+    config.listen = Config::read(&testbed.layout.config(1)).unwrap().listen;
+    match Running::start(&config, LostVotes::Refused) {
+        Err(RunError::Listen { address, .. }) => assert_eq!(address, config.listen),
+        other => panic!("{other:?}"),
+    }
 }
