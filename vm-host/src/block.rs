@@ -178,14 +178,14 @@ impl<'a> Underway<'a> {
         self.executed.len()
     }
 
-    /// Executes `tx` as its next transaction.
-    pub(crate) fn execute(mut self, tx: &Transaction, trace: TraceLevel) -> Result<Self, BlockError> {
+    /// Executes `tx` as its next transaction; nothing comes of it only if the deadline has passed.
+    pub(crate) fn execute(mut self, tx: &Transaction, trace: TraceLevel) -> Result<Option<Self>, BlockError> {
         let Engine { cache, params_hash, params } = self.engine;
         let index = u32::try_from(self.executed.len()).unwrap_or(u32::MAX);
         let settled = execute_transaction(cache, self.session, tx, index, &params_hash, trace)?;
         self.session = settled.session;
         if self.session.is_interrupted() {
-            return Ok(self);
+            return Ok(None);
         }
         self.fees =
             self.fees.checked_add(settled.fee).ok_or(NodeFailure::Invariant("fees come from balances"))?;
@@ -200,7 +200,7 @@ impl<'a> Underway<'a> {
             ("witness bytes", self.witness_bytes, limits.block_witness_bytes.into()),
             ("bytes of receipts", self.receipt_bytes, limits.block_receipt_bytes.into()),
         ])?;
-        Ok(self)
+        Ok(Some(self))
     }
 
     /// Credits the fees, and commits to what it came to; `block` is what was executed.
@@ -253,10 +253,8 @@ pub(crate) fn execute_block(
     let sums = block.transactions.iter().fold(Sums::of_mints(&block.mints), Sums::with);
     let mut underway = Underway::begin(engine, view, &block.context, &block.mints, sums, deadline)?;
     for tx in &block.transactions {
-        underway = underway.execute(tx, trace)?;
-        if underway.session.is_interrupted() {
-            return Ok(None);
-        }
+        let Some(next) = underway.execute(tx, trace)? else { return Ok(None) };
+        underway = next;
     }
     underway.finish(view, block).map(Some)
 }

@@ -12,7 +12,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use vm_core::{Block, BlockContext, Hash, Mint, Transaction};
-use vm_state::{BlockCommit, View};
+use vm_state::{BlockCommit, NodeFailure, View};
 
 use crate::block::{Engine, Sums, Underway};
 use crate::error::{BlockError, Invalid, InvalidTransaction};
@@ -121,7 +121,8 @@ fn pass(
         }
         let alone = underway.count() == 0;
         underway = match underway.execute(tx, TraceLevel::Off) {
-            Ok(underway) => underway,
+            Ok(Some(underway)) => underway,
+            Ok(None) => return Err(NodeFailure::Invariant("a block that is built knows no deadline").into()),
             Err(BlockError::Invalid(Invalid::TooMuch { what, found, limit })) => {
                 return Ok(Pass::Over { index, what, found, limit, alone });
             }
