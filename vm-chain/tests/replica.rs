@@ -456,7 +456,7 @@ fn in_folder(path: &Path) -> Result<Replica, NodeError> {
 }
 
 #[test]
-fn r84_a_replica_goes_on_after_a_restart_where_finality_was() {
+fn r82_a_replica_goes_on_after_a_restart_where_finality_was() {
     let folder = tempfile::tempdir().unwrap();
     let replica = in_folder(folder.path()).unwrap();
     let one = commit_on(&replica, &[signed_for("alice", 0, pay("bob", 1))]);
@@ -489,7 +489,7 @@ fn a_replicas_chain_is_made_and_undone_by_consensus_alone() {
 }
 
 #[test]
-fn r84_a_seal_goes_with_its_block_when_a_process_died_between_the_files() {
+fn r82_a_seal_goes_with_its_block_when_a_process_died_between_the_files() {
     let folder = tempfile::tempdir().unwrap();
     let replica = in_folder(folder.path()).unwrap();
     let one = commit_on(&replica, &[]);
@@ -519,7 +519,7 @@ fn a_chain_that_another_kind_of_node_made_is_not_taken_over() {
 }
 
 #[test]
-fn r95_a_snapshot_is_restored_against_a_trusted_digest_chunk_by_chunk() {
+fn r85_a_snapshot_is_restored_against_a_trusted_digest_chunk_by_chunk() {
     let source = replica();
     commit_on(&source, &[signed_for("alice", 0, deploy_token()), signed_for("bob", 0, pay("carol", 5))]);
     let trusted = commit_on(&source, &[]);
