@@ -558,3 +558,17 @@ fn r85_an_unfinished_writer_leaves_no_snapshot_and_a_finished_one_is_not_overwri
     let below = SnapshotWriter::create(source.path("file").join("x"), view.header().clone());
     assert!(matches!(below, Err(SnapshotError::Failure { .. })));
 }
+
+#[test]
+fn r122_a_chunk_longer_than_any_is_refused_unread_and_the_right_one_is_waited_for() {
+    let source = Source::new();
+    let view = source.store.view().unwrap();
+    let mut writer = SnapshotWriter::create(source.path("received"), view.header().clone()).unwrap();
+    let refused = writer.push(&vec![0; (64 << 20) + 1]);
+    let limit = 64 << 20;
+    assert!(
+        matches!(refused, Err(SnapshotError::Wrong { index: 0, cause: ChunkError::TooLong { limit: found }, .. }) if found == limit),
+        "{refused:?}"
+    );
+    writer.push(&chunk(&*view, None, 500).unwrap().unwrap()).unwrap();
+}
