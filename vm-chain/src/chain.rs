@@ -12,7 +12,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use parity_scale_codec::Encode;
 use vm_core::codec::decode_exact;
@@ -223,30 +223,6 @@ struct Past {
 /// For how many blocks a view below the head is kept after it was asked for.
 const PAST_KEPT: u64 = 1_024;
 
-/// The state after the block at `height`, for whoever reads all of it piece by piece: a snapshot.
-///
-/// Going back to it may take a while, and blocks go on being committed meanwhile. It stays readable as long as it is asked
-/// for every [`PAST_KEPT`] blocks, although its height falls out of what is retained. One at a time: another height takes
-/// its place.
-///
-/// # Errors
-///
-/// [`ChainError::Failure`].
-pub fn past_view(chain: &RwLock<Chain>, height: u64) -> Result<Option<Arc<dyn View>>, ChainError> {
-    let chain = chain.read().unwrap_or_else(PoisonError::into_inner);
-    let head = chain.head().height;
-    let mut past = chain.past.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(kept) = past.as_mut().filter(|kept| kept.view.header().height == height) {
-        kept.head = head;
-        return Ok(Some(kept.view.clone()));
-    }
-    let view = chain.view_at(height)?;
-    if let Some(view) = &view {
-        *past = Some(Past { view: view.clone(), head });
-    }
-    Ok(view)
-}
-
 /// A chain on this machine.
 #[derive(Debug)]
 pub struct Chain {
@@ -267,21 +243,10 @@ fn store_options(states: u32) -> StoreOptions {
     StoreOptions { retention: Retention { states }, ..StoreOptions::default() }
 }
 
+/// Makes a folder for a new chain, where nothing is yet.
 fn new_folder(path: &Path) -> Result<(), ChainError> {
-    let failed = |cause| ChainError::Folder { at: path.to_owned(), cause };
-    if path.is_dir() {
-        // An empty folder is as good as none.
-        if std::fs::read_dir(path).map_err(failed)?.next().is_some() {
-            return Err(if path.join(STATE_FILE).is_file() && !path.join(BLOCKS_FILE).exists() {
-                ChainError::Unfinished(path.to_owned())
-            } else {
-                ChainError::Exists(path.to_owned())
-            });
-        }
-    } else if path.try_exists().map_err(failed)? || path.is_symlink() {
-        return Err(ChainError::Exists(path.to_owned()));
-    }
-    std::fs::create_dir_all(path).map_err(failed)
+    Chain::check_free(path)?;
+    std::fs::create_dir_all(path).map_err(|cause| ChainError::Folder { at: path.to_owned(), cause })
 }
 
 impl Chain {
@@ -369,11 +334,20 @@ impl Chain {
     ///
     /// [`ChainError`] if something is there.
     pub fn check_free(path: &Path) -> Result<(), ChainError> {
-        if path.is_dir() || path.is_symlink() || path.try_exists().unwrap_or(true) {
-            new_folder(path)
-        } else {
-            Ok(())
+        let failed = |cause| ChainError::Folder { at: path.to_owned(), cause };
+        if path.is_dir() {
+            // An empty folder is as good as none.
+            if std::fs::read_dir(path).map_err(failed)?.next().is_some() {
+                return Err(if path.join(STATE_FILE).is_file() && !path.join(BLOCKS_FILE).exists() {
+                    ChainError::Unfinished(path.to_owned())
+                } else {
+                    ChainError::Exists(path.to_owned())
+                });
+            }
+        } else if path.try_exists().map_err(failed)? || path.is_symlink() {
+            return Err(ChainError::Exists(path.to_owned()));
         }
+        Ok(())
     }
 
     fn with_new_log(
@@ -503,6 +477,35 @@ impl Chain {
         Ok(self.state.view_at(height)?)
     }
 
+    /// As [`Self::view_at`], for whoever reads all of the state piece by piece: a snapshot.
+    ///
+    /// Going back to it may take a while, and blocks go on being committed meanwhile. So it is kept, and stays readable as
+    /// long as it is asked for every [`PAST_KEPT`] blocks, although its height falls out of what is retained. One at a time:
+    /// another height takes its place.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::Failure`].
+    pub fn past_view(&self, height: u64) -> Result<Option<Arc<dyn View>>, ChainError> {
+        let head = self.head().height;
+        let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = past.as_mut().filter(|kept| kept.view.header().height == height) {
+            kept.head = head;
+            return Ok(Some(kept.view.clone()));
+        }
+        let view = self.view_at(height)?;
+        if let Some(view) = &view {
+            *past = Some(Past { view: view.clone(), head });
+        }
+        Ok(view)
+    }
+
+    /// Whether replicas made the head: then blocks are made and undone by consensus alone.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        self.sealed
+    }
+
     /// The header of the block at `height`.
     ///
     /// # Errors
@@ -576,7 +579,8 @@ impl Chain {
     ///
     /// # Errors
     ///
-    /// [`ChainError`]; the head is the one before, also after a crash.
+    /// [`ChainError`]; the head is the one before, also after a crash. After a [`CommitError::Failure`] it can't be known
+    /// whether the block became durable, until the chain is opened again.
     pub fn commit(&mut self, body: &Body, outcome: &BlockOutcome) -> Result<(), ChainError> {
         if self.sealed {
             return Err(ChainError::Sealed);

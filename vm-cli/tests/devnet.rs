@@ -6,12 +6,16 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use vm_chain::api::types::At;
+use vm_chain::chain::{ChainOptions, Spec};
+use vm_chain::node::{Mempool, PoolLimits};
+use vm_chain::replica::{Application as _, Replica, ReplicaOptions};
 use vm_chain::rpc::Client;
-use vm_chain::{Api as _, ApiError, ChainId, SecretKey, Signed};
+use vm_chain::{Api as _, ApiError, Chain, ChainId, Ed25519, Place, SecretKey, Signed};
 use vm_core::{Address, Params, Payload, Transaction};
 
 struct Devnet {
@@ -288,4 +292,26 @@ fn a_full_disk_stops_the_producer_and_every_later_request_says_so() {
     }
     assert!(running.client.mine(1).is_ok());
     assert_eq!(running.signal("-TERM").0, 0);
+}
+
+#[test]
+fn r113_a_replicas_chain_is_refused_at_the_start_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path().join("chain");
+    let spec = Spec { params: Params::default(), time: 0, accounts: Vec::new(), names: Vec::new() };
+    let chain = Chain::create(&Place::Folder(at.clone()), spec, ChainOptions::default()).unwrap();
+    let chain = Arc::new(RwLock::new(chain));
+    let authority = Arc::new(Ed25519::new());
+    let replica = Arc::new(Replica::new(chain, authority, ReplicaOptions::default()).unwrap());
+    let wait = Duration::from_secs(1);
+    let pool = Mempool::new(replica.clone(), PoolLimits::default(), wait, Box::new(|_| ()));
+    let block = replica.build(&replica.tip().digest, 1, Address::ZERO, &pool).unwrap();
+    replica.commit(&block).unwrap();
+    drop((pool, replica));
+
+    let (code, said) = refused(folder.path(), &["--store", "chain", "--listen", "127.0.0.1:0"]);
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("this chain is a replica's"), "{said}");
+    let kept = Chain::open(&at, ChainOptions::default()).unwrap();
+    assert_eq!(kept.head().hash(), block.header.hash());
 }

@@ -252,6 +252,7 @@ pub(crate) fn execute_block(
 ) -> Result<Option<BlockOutcome>, BlockError> {
     let sums = block.transactions.iter().fold(Sums::of_mints(&block.mints), Sums::with);
     let mut underway = Underway::begin(engine, view, &block.context, &block.mints, sums, deadline)?;
+    underway.executed.reserve_exact(block.transactions.len());
     for tx in &block.transactions {
         let Some(next) = underway.execute(tx, trace)? else { return Ok(None) };
         underway = next;

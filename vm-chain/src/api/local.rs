@@ -24,7 +24,7 @@ use super::types::{
     TransactionInfo, WitnessInfo,
 };
 use super::{Api, ApiError, ITEMS_MAX, named};
-use crate::chain::{Chain, Position, past_view};
+use crate::chain::{Chain, Position};
 use crate::decode::{Decoder, InState};
 use crate::replica::{Certificates, SealedBlock};
 use crate::sequencer::{Sequencer, SharedChain, next_context, now};
@@ -565,17 +565,11 @@ impl Api for Local {
     }
 
     fn chunk(&self, at: At, after: Option<Vec<u8>>) -> Result<ChunkInfo, ApiError> {
-        let (height, head) = {
+        let view = {
             let chain = self.chain();
+            let height = height_of(&chain, at)?;
             // What fell out of what is retained may still be kept for this.
-            (if let At::Height(height) = at { height } else { height_of(&chain, at)? }, chain.head().height)
-        };
-        let view = match past_view(&self.chain, height)? {
-            Some(view) => view,
-            None if height > head => {
-                return Err(ApiError::Missing { what: "block", which: height.to_string(), height: head });
-            }
-            None => return Err(not_kept(&self.chain(), "the state", height)),
+            chain.past_view(height)?.ok_or_else(|| not_kept(&chain, "the state", height))?
         };
         let no_key = || ApiError::Request("`after` is no key of the state".to_owned());
         let after = after.map(|bytes| Key::from_bytes(&bytes).map_err(|_| no_key())).transpose()?;

@@ -14,6 +14,7 @@
 //! sender replace what they sent before.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -347,37 +348,15 @@ impl Pool {
     /// What goes into the next block: the oldest that can, as many as fit. They stay here, and are decided by
     /// [`Self::committed`], [`Self::drop_one`] or [`Self::give_back`].
     pub fn take(&mut self, limits: &BlockLimits) -> Vec<Candidate> {
-        let mut ready: BTreeSet<(u64, Address, u64)> = self
-            .senders
-            .iter()
-            .filter_map(|(address, sender)| {
-                let entry = sender.waiting.get(&sender.next)?;
-                Some((entry.arrival, *address, sender.next))
-            })
-            .collect();
-        let (mut bytes, mut gas) = (0_u64, 0_u64);
-        let mut taken = Vec::new();
-        while taken.len() < limits.transactions
-            && let Some((_, address, nonce)) = ready.pop_first()
-        {
-            let Some(sender) = self.senders.get_mut(&address) else { continue };
-            let Some(entry) = sender.waiting.get_mut(&nonce) else { continue };
-            let transaction = &entry.signed.transaction;
-            let more = u64::try_from(transaction.encoded_size()).unwrap_or(u64::MAX);
-            let fits = bytes.saturating_add(more) <= limits.bytes
-                && gas.saturating_add(transaction.gas_limit) <= limits.gas;
-            if !fits {
-                // The others of this sender wait with it; smaller ones of other senders may still fit.
-                continue;
-            }
-            bytes = bytes.saturating_add(more);
-            gas = gas.saturating_add(transaction.gas_limit);
-            entry.taken = true;
-            taken.push(Candidate { hash: entry.hash, signed: entry.signed.clone() });
-            if let Some(nonce) = nonce.checked_add(1)
-                && let Some(next) = sender.waiting.get(&nonce)
-            {
-                ready.insert((next.arrival, address, nonce));
+        let next =
+            |sender: &Address| Ok::<_, Infallible>(self.senders.get(sender).map_or(0, |sender| sender.next));
+        let Ok(chosen) = self.choose(limits, next);
+        let mut taken = Vec::with_capacity(chosen.len());
+        for (sender, nonce) in chosen {
+            let entry = self.senders.get_mut(&sender).and_then(|sender| sender.waiting.get_mut(&nonce));
+            if let Some(entry) = entry {
+                entry.taken = true;
+                taken.push(Candidate { hash: entry.hash, signed: entry.signed.clone() });
             }
         }
         taken
@@ -392,8 +371,20 @@ impl Pool {
     pub fn select<E>(
         &self,
         limits: &BlockLimits,
-        mut next: impl FnMut(&Address) -> Result<u64, E>,
+        next: impl FnMut(&Address) -> Result<u64, E>,
     ) -> Result<Vec<Signed>, E> {
+        let signed = |(sender, nonce): (Address, u64)| {
+            Some(self.senders.get(&sender)?.waiting.get(&nonce)?.signed.clone())
+        };
+        Ok(self.choose(limits, next)?.into_iter().filter_map(signed).collect())
+    }
+
+    /// Which transactions fit into a block where the next nonce of each sender is `next`, the oldest first.
+    fn choose<E>(
+        &self,
+        limits: &BlockLimits,
+        mut next: impl FnMut(&Address) -> Result<u64, E>,
+    ) -> Result<Vec<(Address, u64)>, E> {
         // A sender's nonce is asked for when its oldest transaction is reached, so that not all are; and of no sender whose
         // transactions all wait above a nonce that none has.
         let oldest = |sender: &Sender| {
@@ -405,8 +396,8 @@ impl Pool {
             self.senders.iter().filter_map(|(address, sender)| Some((oldest(sender)?, *address, None)));
         let mut ready: BTreeSet<(u64, Address, Option<u64>)> = arrivals.collect();
         let (mut bytes, mut gas) = (0_u64, 0_u64);
-        let mut selected = Vec::new();
-        while selected.len() < limits.transactions
+        let mut chosen = Vec::new();
+        while chosen.len() < limits.transactions
             && let Some((_, address, nonce)) = ready.pop_first()
         {
             let Some(sender) = self.senders.get(&address) else { continue };
@@ -428,14 +419,14 @@ impl Pool {
             }
             bytes = bytes.saturating_add(more);
             gas = gas.saturating_add(transaction.gas_limit);
-            selected.push(entry.signed.clone());
+            chosen.push((address, nonce));
             if let Some(nonce) = nonce.checked_add(1)
                 && let Some(next) = sender.waiting.get(&nonce)
             {
                 ready.insert((next.arrival, address, Some(nonce)));
             }
         }
-        Ok(selected)
+        Ok(chosen)
     }
 
     /// The transaction `hash` of `sender` with `nonce` stands in a final block: those that can no longer stand are

@@ -22,7 +22,7 @@ use super::{
     Application, Bounds, BuildError, Candidates, Committed, ExecuteError, FinalityError, Issuance, Manifest,
     NodeError, Rejection, RestoreError, Seal, SealedBlock, Tip, Trusted, Unfit, different_fields,
 };
-use crate::chain::{Body, Chain, ChainError, ChainOptions, past_view};
+use crate::chain::{Body, Chain, ChainError, ChainOptions};
 use crate::sequencer::{BlockLimits, SharedChain};
 use crate::signed::{AUTHORIZATION_BYTES_MAX, Authority, ChainId, Refused, Signed};
 use crate::snapshot;
@@ -437,7 +437,8 @@ impl Application for Replica {
     }
 
     fn chunk(&self, height: u64, after: Option<&[u8]>, bytes: u32) -> Result<Option<Vec<u8>>, NodeError> {
-        let Some(view) = past_view(&self.chain, height)? else { return Ok(None) };
+        let view = self.chain.read().unwrap_or_else(PoisonError::into_inner).past_view(height)?;
+        let Some(view) = view else { return Ok(None) };
         match after.map(Key::from_bytes).transpose() {
             Ok(after) => Ok(chunk(view.as_ref(), after.as_ref(), bytes)?),
             Err(_) => Ok(None),

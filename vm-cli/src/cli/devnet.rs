@@ -335,7 +335,9 @@ impl DevnetArgs {
             if self.accounts.is_some() || self.balance.is_some() || self.chain.is_some() {
                 return Err(DevnetError::Genesis(path.to_owned()));
             }
-            return Ok(Chain::open(path, options)?);
+            let chain = Chain::open(path, options)?;
+            // Told now, not at the first block.
+            return if chain.is_sealed() { Err(ChainError::Sealed.into()) } else { Ok(chain) };
         }
         let place = self.store.as_deref().map_or(Place::Memory, |path: &Path| Place::Folder(path.to_owned()));
         Ok(Chain::create(&place, self.spec()?, options)?)
